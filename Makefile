@@ -1,0 +1,44 @@
+# Two commands do everything, each with its own set-up: `make repro` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help repro test lint readme lock clean
+
+help: ## list the commands
+	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+
+repro: $(VENV)/runtime ## fetch, train, evaluate and report what is not up to date
+	dvc repro
+
+test: $(VENV)/dev ## run the tests
+	pytest
+
+lint: $(VENV)/dev ## check style and types
+	ruff check .
+	ruff format --check .
+	mypy
+
+readme: $(VENV)/runtime ## write the results table of README.md from metrics/
+	python -m stages.readme
+
+LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --custom-compile-command "make lock"
+lock: $(VENV)/dev ## pin every package, from requirements*.in
+	$(LOCK) requirements.in -o requirements.txt
+	$(LOCK) requirements-dev.in -o requirements-dev.txt
+
+clean: ## remove the virtual environment
+	rm -rf $(VENV)
+
+# The two environments are one: dev adds to runtime. An empty file marks a finished install.
+$(VENV)/runtime: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is no Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet --requirement requirements.txt
+	touch $@
+
+$(VENV)/dev: requirements-dev.txt $(VENV)/runtime
+	$(VENV)/bin/python -m pip install --quiet --requirement requirements-dev.txt
+	touch $@
