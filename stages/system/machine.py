@@ -1,0 +1,65 @@
+"""The machine that trains: which device, how many threads, how fast, how much memory."""
+
+import os
+import resource
+import sys
+import time
+
+import torch
+
+from stages.params import Runtime
+from stages.system.errors import UserError
+
+
+def set_up(runtime: Runtime) -> torch.device:
+    """Choose the device and fix what else decides the last bits: threads and algorithms.
+
+    Raises:
+        UserError: `runtime.device` asks for what this machine does not have.
+    """
+    torch.set_num_threads(runtime.threads)
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    # Nothing here reads memory before writing it, so filling it first would only cost time.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    return pick_device(runtime.device)
+
+
+def pick_device(wanted: str) -> torch.device:
+    """Return the device for "auto" (CUDA, then MPS, then CPU) or the one that is named."""
+    available = ["cpu"]
+    if torch.backends.mps.is_available():
+        available.insert(0, "mps")
+    if torch.cuda.is_available():
+        available[:0] = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    if wanted == "auto":
+        return torch.device(available[0])
+    if wanted not in available:
+        raise UserError(
+            f"runtime.device = {wanted!r}, but this machine has no such device; "
+            f"allowed here: auto, {', '.join(available)}."
+        )
+    return torch.device(wanted)
+
+
+def sgemm_gflops(device: torch.device, side: int = 1024, seconds: float = 0.5) -> float:
+    """Measure float32 matrix multiplication, the limit that training speed is held against.
+
+    Returns:
+        GFLOP/s of side x side products, the median over at least `seconds`.
+    """
+    a, b = torch.ones(2, side, side, device=device)
+    rates: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(rates) < 5 or time.perf_counter() < end:
+        start = time.perf_counter()
+        product = a @ b
+        product[0, 0].item()  # waits for the device
+        rates.append(2 * side**3 / (time.perf_counter() - start) / 1e9)
+    return sorted(rates)[len(rates) // 2]
+
+
+def peak_memory_mb() -> float:
+    """Most resident memory that this process has had, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,0 +1,99 @@
+"""params.yaml is strict: what cannot work is refused by name before any work is done."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.params import load_params
+from stages.system.errors import UserError
+
+
+def load(tmp_path: Path, values: Any) -> Any:
+    path = tmp_path / "params.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return load_params(path)
+
+
+def put(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values[section]
+    values[last] = value
+    return values
+
+
+def test_the_committed_file_is_valid() -> None:
+    assert load_params().cnn.epochs > 0
+
+
+def test_numbers_that_dvc_writes_as_text_are_numbers(
+    tmp_path: Path, committed: dict[str, Any]
+) -> None:
+    # `dvc exp run -S cnn.lr=1e-5` writes 1e-05, which YAML 1.1 takes for a string.
+    put(committed, "cnn.lr", "1e-05")
+    assert load(tmp_path, committed).cnn.lr == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("cnn.lrate", 0.1, "cnn.lrate is not a known key"),
+        ("epochs", 3, "epochs is not a known key"),
+        ("cnn.lr", "fast", "cnn.lr = 'fast'"),
+        ("cnn.lr", True, "cnn.lr = True"),
+        ("cnn.lr", float("nan"), "cnn.lr = nan"),
+        ("cnn.lr", float("inf"), "cnn.lr = inf"),
+        ("cnn.epochs", 0, "cnn.epochs = 0: input should be greater than 0"),
+        ("cnn.epochs", -1, "cnn.epochs = -1"),
+        ("cnn.batch_size", 1.5, "cnn.batch_size = 1.5"),
+        ("cnn.dropout", 1, "cnn.dropout = 1: input should be less than 1"),
+        ("cnn.optimizer", "adam", "'adamw' or 'sgd'"),
+        ("cnn.augmentation.rotate", 200, "cnn.augmentation.rotate = 200"),
+        ("cnn.kernel_sizes", [5, 3, 3], "kernel_sizes has 3 entries and widths has 4"),
+        ("cnn.kernel_sizes", [99, 3, 3, 3], "convolution 1 has a kernel of 99, larger than"),
+        ("cnn.paddings", [3, 1, 1, 1], "convolution 1 pads by 3; allowed is 0 to 2"),
+        ("cnn.pools", [1, 20, 1, 1], "convolution 2 pools 20x20 of 14x14 pixels"),
+        ("cnn.strides", [2, 1, 0, 1], "cnn.strides[2] = 0"),
+        ("vgg16.weights", "random", "'imagenet' or 'none'"),
+        ("vgg16.weights", "none", "frozen_blocks = 2 would keep random weights"),
+        ("vgg16.input_size", 28, "input_size = 28 is pooled away; with last_pool = true allowed"),
+        ("alexnet.input_size", 28, "with last_pool = false allowed is 31 to 512"),
+        ("vit.patch_size", 5, "patch_size = 5 does not divide 28; allowed are 1, 2, 4, 7, 14, 28"),
+        ("vit.heads", 7, "dim = 160 is not divisible by heads = 7"),
+        ("vit.pool", "max", "'class' or 'mean'"),
+        ("data.sources", ["ftp"], "data.sources[0] = 'ftp'"),
+        ("data.mirrors", ["http://example.org/"], "must be an https:// address"),
+        ("data.validation_size", 0, "data.validation_size = 0"),
+        ("seed", -1, "seed = -1"),
+        ("runtime.device", "gpu", "runtime.device = 'gpu'"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(
+    tmp_path: Path, committed: dict[str, Any], key: str, value: object, said: str
+) -> None:
+    put(committed, key, value)
+    with pytest.raises(UserError) as refusal:
+        load(tmp_path, committed)
+    assert said in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_missing_key_is_named(tmp_path: Path, committed: dict[str, Any]) -> None:
+    del committed["cnn"]["lr"]
+    with pytest.raises(UserError, match=r"cnn\.lr is missing"):
+        load(tmp_path, committed)
+
+
+@pytest.mark.parametrize("text", ["", "- 1\n", "a: [1\n", "just words"])
+def test_a_file_that_holds_no_sections_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=r"params\.yaml"):
+        load_params(path)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="missing"):
+        load_params(tmp_path / "params.yaml")
