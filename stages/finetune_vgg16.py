@@ -1,0 +1,16 @@
+"""Stage `finetune_vgg16`: VGG16 from ImageNet weights, fine-tuned on MNIST."""
+
+from pathlib import Path
+
+from stages.params import load_params
+from stages.system.errors import run
+from stages.training.finetune import finetune
+
+
+def main() -> None:
+    params = load_params()
+    finetune("vgg16", params.vgg16, params, Path("data/weights/vgg16.safetensors"))
+
+
+if __name__ == "__main__":
+    run(main)

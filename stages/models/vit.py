@@ -1,0 +1,163 @@
+"""The Vision Transformer (Dosovitskiy et al., 2021): an image is a sentence of patches.
+
+N images, T tokens (one a patch, and the class token where there is one), D = dim.
+"""
+
+import math
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+# Mean and standard deviation of MNIST's training pixels in 0..1: inputs start out centred.
+PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
+
+
+def patchify(images: Tensor, patch_size: int) -> Tensor:
+    """Cut images (N, C, H, W) into squares of P pixels, row by row: (N, H/P * W/P, C*P*P)."""
+    n, channels, height, width = images.shape
+    rows, columns = height // patch_size, width // patch_size
+    grid = images.view(n, channels, rows, patch_size, columns, patch_size)
+    return grid.permute(0, 2, 4, 1, 3, 5).reshape(n, rows * columns, -1)
+
+
+class ConvStem(nn.Sequential):
+    """Convolutions of stride 2 until one place is left a patch (Xiao et al., 2021).
+
+    Maps (N, 1, H, W) to tokens (N, T, D), in the order of `patchify`. "Early convolutions help
+    transformers see better": they learn strokes that a linear map of a whole patch learns slowly.
+    """
+
+    def __init__(self, patch_size: int, dim: int) -> None:
+        halvings = math.ceil(math.log2(patch_size))
+        widths = [1, *(dim >> (halvings - 1 - i) for i in range(halvings))]
+        layers: list[nn.Module] = []
+        for before, after in zip(widths, widths[1:], strict=False):
+            convolution = nn.Conv2d(before, after, 3, stride=2, padding=1, bias=False)
+            layers += [convolution, nn.BatchNorm2d(after), nn.ReLU(inplace=True)]
+        super().__init__(*layers, nn.Conv2d(widths[-1], dim, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images).flatten(2).transpose(1, 2)
+
+
+class LinearStem(nn.Linear):
+    """One linear map of each patch's pixels, as in the paper: (N, 1, H, W) to (N, T, D)."""
+
+    def __init__(self, patch_size: int, dim: int) -> None:
+        super().__init__(patch_size**2, dim)
+        self.patch_size = patch_size
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(patchify(images, self.patch_size))
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention (Vaswani et al., 2017), (N, T, D) to (N, T, D)."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(dim, 3 * dim)
+        self.projection = nn.Linear(dim, dim)
+
+    def split(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Queries, keys and values, (N, heads, T, D/heads) each."""
+        n, count, _ = tokens.shape
+        parts = self.qkv(tokens).view(n, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        return parts[0], parts[1], parts[2]
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        mixed = F.scaled_dot_product_attention(*self.split(tokens))
+        return self.projection(mixed.transpose(1, 2).flatten(2))
+
+    def weights(self, tokens: Tensor) -> Tensor:
+        """How much each token attends to each, (N, heads, T, T); rows sum to 1."""
+        queries, keys, _ = self.split(tokens)
+        return (queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[-1])).softmax(dim=-1)
+
+
+class EncoderBlock(nn.Module):
+    """Attention, then a two-layer perceptron, each normalised before and added to its input."""
+
+    def __init__(self, dim: int, heads: int, mlp_dim: int, dropout: float) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(dim)
+        self.attention = SelfAttention(dim, heads)
+        self.mlp_norm = nn.LayerNorm(dim)
+        self.mlp = nn.Sequential(nn.Linear(dim, mlp_dim), nn.GELU(), nn.Linear(mlp_dim, dim))
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        tokens = tokens + self.dropout(self.attention(self.attention_norm(tokens)))
+        return tokens + self.dropout(self.mlp(self.mlp_norm(tokens)))
+
+
+class ViT(nn.Module):
+    """Maps grey images (N, 1, 28, 28) in 0..1 to logits (N, classes).
+
+    Args:
+        patch_size: side of a patch in pixels; divides the image's side.
+        dim: width of a token; a multiple of `heads`.
+        stem: how patches become tokens.
+        pool: what the classifier sees, the class token or the mean of all tokens.
+    """
+
+    def __init__(
+        self,
+        *,
+        patch_size: int,
+        dim: int,
+        depth: int,
+        heads: int,
+        mlp_dim: int,
+        dropout: float,
+        stem: Literal["linear", "conv"],
+        pool: Literal["class", "mean"],
+        image_size: int = 28,
+        classes: int = 10,
+    ) -> None:
+        super().__init__()
+        self.stem = (ConvStem if stem == "conv" else LinearStem)(patch_size, dim)
+        self.class_token = nn.Parameter(torch.zeros(1, 1, dim)) if pool == "class" else None
+        tokens = (image_size // patch_size) ** 2 + (pool == "class")
+        self.position = nn.Parameter(torch.randn(1, tokens, dim) * 0.02)
+        self.blocks = nn.ModuleList(
+            EncoderBlock(dim, heads, mlp_dim, dropout) for _ in range(depth)
+        )
+        self.norm = nn.LayerNorm(dim)
+        self.head = nn.Linear(dim, classes)
+
+    def embed(self, images: Tensor) -> Tensor:
+        """Images (N, 1, 28, 28) to tokens (N, T, D) that know where they are."""
+        tokens = self.stem((images - PIXEL_MEAN) / PIXEL_STD)
+        if self.class_token is not None:
+            tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)
+        return tokens + self.position
+
+    def forward(self, images: Tensor) -> Tensor:
+        tokens = self.embed(images)
+        for block in self.blocks:
+            tokens = block(tokens)
+        tokens = self.norm(tokens)
+        return self.head(tokens.mean(dim=1) if self.class_token is None else tokens[:, 0])
+
+    def rollout(self, images: Tensor) -> Tensor:
+        """Trace what the classifier sees back to the patches (Abnar & Zuidema, 2020).
+
+        Each layer mixes the tokens by its attention, averaged over the heads, and passes them on
+        unmixed beside it; the product over the layers says how much of each patch arrives.
+
+        Returns:
+            Shares (N, patches) of images (N, 1, 28, 28), in the order of `patchify`; rows sum to 1.
+        """
+        tokens = self.embed(images)
+        unmixed = torch.eye(tokens.shape[1], device=tokens.device)
+        flow = unmixed
+        for block in cast("list[EncoderBlock]", self.blocks):
+            attention = block.attention.weights(block.attention_norm(tokens)).mean(dim=1)
+            flow = (attention + unmixed) / 2 @ flow
+            tokens = block(tokens)
+        arriving = flow.mean(dim=1) if self.class_token is None else flow[:, 0, 1:]
+        return arriving / arriving.sum(dim=1, keepdim=True)

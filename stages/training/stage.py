@@ -1,0 +1,71 @@
+"""What every training stage does around its own model: arrays in, training, outputs out."""
+
+import csv
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from stages.data.arrays import load_arrays
+from stages.models import files
+from stages.params import Params, Recipe
+from stages.system.files import new_file, sha256, write_json
+from stages.system.machine import peak_memory_mb, sgemm_gflops
+from stages.training.loop import Trained, train
+
+ARRAYS, MODELS, METRICS = Path("data/mnist"), Path("models"), Path("metrics")
+
+
+def train_and_write(
+    name: str,
+    model: nn.Module,
+    architecture: dict[str, Any],
+    recipe: Recipe,
+    params: Params,
+    device: torch.device,
+    *,
+    head_lr: float | None = None,
+    facts: dict[str, float] | None = None,
+) -> None:
+    """Train `model` on MNIST and write what the stage of model `name` promises in dvc.yaml.
+
+    Args:
+        architecture: the keyword arguments that `model` was built with.
+        head_lr: see `train`.
+        facts: further figures for metrics/train/<name>.json.
+    """
+    limit = sgemm_gflops(device)
+    training = load_arrays(ARRAYS / "train.npz", device)
+    validation = load_arrays(ARRAYS / "validation.npz", device)
+    trained = train(model, training, validation, recipe, params.seed, head_lr)
+
+    weights = MODELS / f"{name}.safetensors"
+    files.save(weights, trained.model, architecture)
+    last = asdict(trained.curve[-1])
+    epochs = {"epochs": last.pop("epoch"), "train_samples": trained.samples}
+    write_json(METRICS / f"train/{name}.json", epochs | last | (facts or {}))
+    _write_curve(METRICS / f"curves/{name}.csv", trained)
+    # The one file that differs from run to run is no output in dvc.yaml. The SHA-256 in it tells
+    # whether it still belongs to the model at hand.
+    timing = {
+        "train_seconds": round(trained.seconds, 2),
+        "train_images_per_second": round(trained.samples / trained.seconds, 1),
+        "sgemm_gflops": round(limit, 1),
+        "peak_memory_mb": round(peak_memory_mb(), 1),
+        "device": device.type,
+        "threads": torch.get_num_threads(),
+        "world_size": 1,
+        "torch": torch.__version__,
+        "weights_sha256": sha256(weights),
+    }
+    write_json(METRICS / f"timing/{name}.json", timing)
+
+
+def _write_curve(path: Path, trained: Trained) -> None:
+    rows = [asdict(score) for score in trained.curve]
+    with new_file(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
