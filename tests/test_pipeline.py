@@ -1,0 +1,235 @@
+"""The whole pipeline through DVC, in a small copy of this repository, on small real digits."""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from stages.data import weights
+from stages.models.transfer import make_trunk
+from stages.readme import models
+from tests.conftest import ROOT
+from tests.digits import write_data_set
+
+TINY = {"epochs": 2, "batch_size": 32}
+Command = Callable[..., str]
+
+
+def git_files() -> list[str]:
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    result = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in result.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of its own: our code, small parameters, the four IDX files of small digits."""
+    folder = tmp_path_factory.mktemp("tiny")
+    for name in git_files():
+        if not name.startswith(("tests/", "report/", "metrics/")) and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    write_data_set(folder / "data/own")
+    put_random_trunks_in_place_of_imagenets(folder)
+    params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
+    params["data"] |= {"checksums": False, "validation_size": 200}
+    params["cnn"] |= TINY | {"epochs": 8, "widths": [8, 16, 16, 32]}
+    params["vgg16"] |= TINY | {"epochs": 0.1, "last_pool": False, "input_size": 16}
+    params["alexnet"] |= TINY | {"input_size": 31}
+    params["vit"] |= TINY | {"dim": 40, "heads": 4, "depth": 2, "mlp_dim": 64}
+    params["runtime"]["threads"] = 1  # for so little work a second one is only in the way
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run = command_in(folder)
+    run("git", "init", "--quiet")
+    run("git", "config", "user.name", "Test")
+    run("git", "config", "user.email", "test@example.org")
+    run("git", "add", "--all")
+    run("git", "commit", "--quiet", "--message", "tiny")
+    run("dvc", "repro")
+    run("git", "add", "--all")
+    run("git", "commit", "--quiet", "--message", "first results")
+    return folder
+
+
+def put_random_trunks_in_place_of_imagenets(folder: Path) -> None:
+    """Let the copy of the code take random trunks for the published ones: no download."""
+    module = folder / "stages/data/weights.py"
+    code = module.read_text()
+    for network, published in weights.CHECKSUMS.items():
+        torch.manual_seed(0)
+        trunk = make_trunk(network).state_dict()
+        save_file(trunk, folder / f"data/own/{network}.safetensors")
+        code = code.replace(published, weights.checksum(trunk, network))
+    module.write_text(code)
+
+
+def command_in(folder: Path) -> Command:
+    def run(*command: str, fails: bool = False) -> str:
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=300)
+        output = result.stdout + result.stderr
+        assert (result.returncode != 0) == fails, output
+        return output
+
+    return run
+
+
+@pytest.fixture
+def run(tiny: Path) -> Command:
+    """Run a command in the tiny repository, brought back to its first results."""
+    command = command_in(tiny)
+    command("git", "reset", "--hard", "--quiet")
+    command("dvc", "checkout", "--force", "--quiet")
+    return command
+
+
+def ran(output: str) -> list[str]:
+    """The stages that really ran, in order."""
+    lines = [line for line in output.splitlines() if line.startswith("Running stage '")]
+    return [line.split("'")[1] for line in lines]
+
+
+def test_it_leaves_every_file_of_the_contract(tiny: Path) -> None:
+    of_each_model = (
+        "models/{}.safetensors",
+        "metrics/{}.json",
+        "metrics/train/{}.json",
+        "metrics/curves/{}.csv",
+        "metrics/timing/{}.json",
+        "metrics/predictions/{}.csv",
+        "metrics/examples/{}.json",
+        "report/figures/confusion_{}.svg",
+    )
+    of_all = (
+        "data/mnist/train.npz",
+        "metrics/comparison.json",
+        "report/index.html",
+        "report/README.md",
+        "report/figures/loss.svg",
+    )
+    files = [file.format(name) for file in of_each_model for name in models()]
+    for file in (*files, *of_all):
+        assert (tiny / file).stat().st_size > 0, file
+    quality = yaml.safe_load((tiny / "metrics/cnn.json").read_text())
+    assert quality["accuracy"] > 0.7  # 1,000 training digits, two epochs; chance is 0.1
+    assert not list(tiny.rglob("*.tmp"))
+
+
+def test_a_second_run_does_nothing(run: Command) -> None:
+    assert "Data and pipelines are up to date" in run("dvc", "status")
+    assert ran(run("dvc", "repro")) == []
+
+
+def test_an_experiment_reruns_only_what_it_must_and_going_back_costs_nothing(
+    run: Command, tiny: Path
+) -> None:
+    before = (tiny / "models/cnn.safetensors").read_bytes()
+    output = run("dvc", "exp", "run", "-S", "cnn.lr=1e-3", "-S", "cnn.epochs=1")
+    assert ran(output) == ["train_cnn", "evaluate@cnn", "report"]
+    assert (tiny / "models/cnn.safetensors").read_bytes() != before
+    assert "metrics/cnn.json" in run("dvc", "metrics", "diff")
+
+    run("git", "checkout", "--", "params.yaml")
+    output = run("dvc", "repro")
+    assert "train_cnn" not in ran(output)
+    assert "Stage 'train_cnn' is cached" in output
+    assert (tiny / "models/cnn.safetensors").read_bytes() == before
+
+
+def test_a_parameter_of_the_report_reruns_the_report_alone(run: Command) -> None:
+    assert ran(run("dvc", "exp", "run", "-S", "report.errors_shown=7")) == ["report"]
+
+
+def test_what_no_stage_tracks_reruns_nothing(run: Command) -> None:
+    assert ran(run("dvc", "exp", "run", "-S", "runtime.threads=2")) == []
+
+
+def test_without_the_cache_the_report_can_be_redone_alone(
+    run: Command, tiny: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", str(tiny), str(clone))
+    shutil.copytree(tiny / "data/own", clone / "data/own", dirs_exist_ok=True)
+    page = (clone / "report/index.html").read_bytes()
+    in_clone = command_in(clone)
+    assert ran(in_clone("dvc", "repro", "--allow-missing")) == []
+    in_clone("dvc", "repro", "--force", "--single-item", "report")
+    assert (clone / "report/index.html").read_bytes() == page
+
+    params = clone / "params.yaml"
+    params.write_text(params.read_text().replace("errors_shown: 60", "errors_shown: 7"))
+    assert ran(in_clone("dvc", "repro", "--allow-missing")) == ["report"]
+    assert (clone / "report/index.html").read_bytes() != page
+
+
+def test_the_same_seed_gives_the_same_metrics(run: Command, tiny: Path) -> None:
+    files = ["models/cnn.safetensors", "metrics/train/cnn.json", "metrics/curves/cnn.csv"]
+    before = [(tiny / name).read_bytes() for name in files]
+    assert ran(run("dvc", "repro", "--force", "--single-item", "train_cnn")) == ["train_cnn"]
+    assert [(tiny / name).read_bytes() for name in files] == before
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("cnn.epochs=0", "cnn.epochs = 0: input should be greater than 0"),
+        ("+cnn.lrate=1", "cnn.lrate is not a known key"),
+        (
+            "cnn.strides=[9,9,9,9]",
+            "pools: convolution 2 pools 2x2 of 1x1 pixels; allowed is 1 to 1",
+        ),
+    ],
+)
+def test_an_impossible_parameter_stops_before_any_work(
+    run: Command, tiny: Path, override: str, said: str
+) -> None:
+    output = run("dvc", "exp", "run", "-S", override, fails=True)
+    assert said in output
+    assert "Traceback" not in output
+
+
+def test_a_damaged_file_stops_the_pipeline_by_name(run: Command, tiny: Path) -> None:
+    path = tiny / "data/own/train-images-idx3-ubyte"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1000])
+    try:
+        output = run("dvc", "repro", fails=True)
+        assert "data/raw/train-images-idx3-ubyte is truncated" in output
+        assert "Traceback" not in output
+        assert not (tiny / "data/mnist").exists()
+    finally:
+        path.write_bytes(whole)
+
+
+def test_no_source_says_how_to_put_the_files_in_place(run: Command, tiny: Path) -> None:
+    path = tiny / "data/own/t10k-labels-idx1-ubyte"
+    aside = path.rename(path.with_suffix(".aside"))
+    try:
+        output = run("dvc", "repro", fails=True)
+        assert "own: data/own lacks t10k-labels-idx1-ubyte" in output
+        assert "into data/own and run again" in output
+        assert "Traceback" not in output
+    finally:
+        aside.rename(path)
+
+
+@pytest.mark.parametrize("stage", ["convert", "train_cnn", "fetch", "fetch_weights", "report"])
+def test_a_disk_that_takes_no_more_leaves_one_line_and_nothing_half_done(
+    run: Command, tiny: Path, stage: str
+) -> None:
+    # A limit on the size of files stands in for a full disk: the write fails half-way.
+    before = {path for path in tiny.rglob("*") if ".dvc" not in path.parts}
+    names = ["--models", *models()] if stage == "report" else []
+    limited = f"ulimit -f 4; exec {sys.executable} -m stages.{stage} {' '.join(names)}"
+    output = run("bash", "-c", limited, fails=True)
+    assert "Traceback" not in output
+    assert re.search(rf"^{stage}: .*(disk space|larger than this system allows)", output, re.M)
+    after = {path for path in tiny.rglob("*") if ".dvc" not in path.parts}
+    assert {path for path in after - before if "__pycache__" not in path.parts} == set()
