@@ -1,13 +1,11 @@
 """Stage `fetch`: the four IDX files from the first source that works, into data/raw."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from stages.data import sources
 from stages.params import load_params
-from stages.system.errors import UserError, run
-from stages.system.files import new_folder
+from stages.system.errors import run
 
 RAW = Path("data/raw")
 
@@ -23,28 +21,11 @@ def main() -> None:
     }
     # Without checksums the user means a data set of their own: never train on MNIST in its place.
     order = data.sources if data.checksums else ["own"]
-    with new_folder(RAW) as target:
-        try:
-            source = sources.first_that_works(
-                {name: available[name] for name in order}, target, say
-            )
-        except sources.SourceError as error:
-            raise UserError(_by_hand(error, folder, checksums=data.checksums)) from None
-    say(f"the four files came from {source} and lie in {RAW}")
-
-
-def say(text: str) -> None:
-    print(f"fetch: {text}", file=sys.stderr)
-
-
-def _by_hand(error: Exception, folder: Path, *, checksums: bool) -> str:
+    only_own = "" if data.checksums else "data.checksums is false: only your own files are used.\n"
     names = ", ".join(sources.CHECKSUMS)
-    only_own = "" if checksums else " (data.checksums is false, so only your own files are used)"
-    reasons = "\n".join(f"  - {reason}" for reason in str(error).splitlines())
-    return (
-        f"no source gave the four IDX files{only_own}:\n{reasons}\n"
-        f"Put {names} (plain or .gz) into {folder} and run again."
-    )
+    mend = f"{only_own}Put {names} (plain or .gz) into {folder} and run again."
+    chosen = {name: available[name] for name in order}
+    sources.fill(RAW, chosen, "fetch", "the four IDX files", mend)
 
 
 if __name__ == "__main__":

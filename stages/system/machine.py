@@ -42,11 +42,12 @@ def pick_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def sgemm_gflops(device: torch.device, side: int = 1024, seconds: float = 0.5) -> float:
+def sgemm_gflops(device: torch.device, side: int = 1024, seconds: float = 2.0) -> float:
     """Measure float32 matrix multiplication, the limit that training speed is held against.
 
     Returns:
-        GFLOP/s of side x side products, the median over at least `seconds`.
+        GFLOP/s of side x side products, the median over at least `seconds`: on a shared machine the
+        speed swings from one second to the next.
     """
     a, b = torch.ones(2, side, side, device=device)
     rates: list[float] = []
