@@ -4,6 +4,7 @@ The module only validates. It holds no defaults: what a run used stands in param
 that is missing, unknown or impossible stops the stage with one line that names it.
 """
 
+import math
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -64,7 +65,7 @@ class Data(Section):
 
 
 class Augmentation(Section):
-    """Largest random distortion of a training image, each drawn evenly from -value to +value."""
+    """Random distortion of a training image: but for `elastic`, evenly from -value to +value."""
 
     rotate: Annotated[Number, Field(ge=0, le=180)]
     """degrees"""
@@ -74,9 +75,11 @@ class Augmentation(Section):
     """horizontal shift of a row per row of height"""
     translate: Annotated[Number, Field(ge=0, le=IMAGE_SIDE / 2)]
     """pixels"""
+    elastic: Annotated[Number, Field(ge=0, le=IMAGE_SIDE / 2)]
+    """standard deviation of the shift from place to place, in pixels"""
 
 
-class Recipe(Section):
+class Training(Section):
     """How a model is trained; every model section has these keys."""
 
     epochs: Positive
@@ -84,9 +87,14 @@ class Recipe(Section):
     optimizer: Literal["adamw", "sgd"]
     lr: Positive
     weight_decay: NotNegative
-    label_smoothing: Share
     ema_decay: Share
     warmup: Share
+
+
+class Recipe(Training):
+    """How a classifier is trained."""
+
+    label_smoothing: Share
     augmentation: Augmentation
 
     def architecture(self) -> dict[str, Any]:
@@ -183,6 +191,64 @@ class AlexNet(Transfer):
     smallest_input: ClassVar[dict[bool, int]] = {True: 63, False: 31}
 
 
+class SceneLimits(Section):
+    """What the scenes of the detector look like."""
+
+    side: Annotated[int, Field(ge=32, le=512)]
+    """of the square canvas, in pixels"""
+    digits_min: Count
+    digits_max: Annotated[int, Field(ge=1, le=20)]
+    scale: Share
+    """each digit's size is drawn evenly from 1 - scale to 1 + scale"""
+    overlap: Annotated[Number, Field(ge=0, le=1)]
+    """largest share of the smaller of two boxes that the other may cover"""
+
+    @model_validator(mode="after")
+    def _limits_fit_each_other(self) -> Self:
+        if self.digits_min > self.digits_max:
+            raise ValueError(
+                f"digits_min = {self.digits_min} is more than digits_max = {self.digits_max}"
+            )
+        if self.side < self.tile():
+            raise ValueError(
+                f"side = {self.side} leaves no room for the largest digit; "
+                f"with scale = {self.scale:g} allowed is {self.tile()} or more"
+            )
+        return self
+
+    def margin(self) -> int:
+        """Pixels around an image that the largest digit may grow into."""
+        return 2 + math.ceil(self.scale * IMAGE_SIDE / 2)
+
+    def tile(self) -> int:
+        """Side in pixels of an image with its margin."""
+        return IMAGE_SIDE + 2 * self.margin()
+
+    def scenes(self, digits: int) -> int:
+        """How many scenes so many digits are enough for."""
+        return 2 * digits // (self.digits_min + self.digits_max)
+
+
+class FasterRCNN(Training):
+    """A detector; an epoch deals the training digits out to scenes, a batch is of scenes."""
+
+    backbone: Literal["cnn", "none"]
+    anchor_sizes: Annotated[list[Positive], Field(min_length=1)]
+    aspect_ratios: Annotated[list[Positive], Field(min_length=1)]
+    proposals: Count
+    roi_size: Count
+    rois_per_scene: Annotated[int, Field(ge=2)]
+    hidden: Count
+    rotate: Annotated[Number, Field(ge=0, le=180)]
+    shear: Share
+    scenes: SceneLimits
+
+    def architecture(self) -> dict[str, Any]:
+        """The keys that shape the network, besides the backbone's own."""
+        shape = {"anchor_sizes", "aspect_ratios", "proposals", "roi_size", "rois_per_scene"}
+        return self.model_dump(include=shape | {"hidden"}) | {"side": self.scenes.side}
+
+
 class ViT(Recipe):
     patch_size: Count
     dim: Count
@@ -221,6 +287,9 @@ class Evaluate(Section):
     batch_size: Count
     calibration_bins: Annotated[int, Field(ge=2)]
     examples: Count
+    scenes: Count
+    scenes_batch_size: Count
+    scenes_seed: Seed
 
 
 class Report(Section):
@@ -239,6 +308,7 @@ class Params(Section):
     seed: Seed
     data: Data
     cnn: CNN
+    frcnn: FasterRCNN
     vgg16: VGG16
     alexnet: AlexNet
     vit: ViT

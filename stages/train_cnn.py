@@ -6,6 +6,7 @@ from stages.models.cnn import CNN
 from stages.params import load_params
 from stages.system.errors import run
 from stages.system.machine import set_up
+from stages.training.classification import Classification
 from stages.training.stage import train_and_write
 
 
@@ -14,7 +15,8 @@ def main() -> None:
     device = set_up(params.runtime)
     torch.manual_seed(params.seed)
     architecture = params.cnn.architecture()
-    train_and_write("cnn", CNN(**architecture), architecture, params.cnn, params, device)
+    model = CNN(**architecture)
+    train_and_write("cnn", model, architecture, Classification, params.cnn, params, device)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Random affine distortion: digits that could have been written by more hands."""
+"""Random distortion: digits that could have been written by more hands."""
 
 import math
 
@@ -8,13 +8,18 @@ from torch.nn import functional as F
 
 from stages.params import Augmentation
 
+ELASTIC_NODES = 5  # points a side at which an elastic shift is drawn; in between it is smooth
 
-def random_affine(images: Tensor, limits: Augmentation, generator: torch.Generator) -> Tensor:
+
+def distort(images: Tensor, limits: Augmentation, generator: torch.Generator) -> Tensor:
     """Distort each image by its own rotation, scaling, shear and shift, in one batched resampling.
+
+    With `limits.elastic`, it is stretched and squeezed from place to place besides (Simard et al.,
+    2003, "Best practices for convolutional neural networks").
 
     Args:
         images: float (N, C, H, W), background 0.
-        limits: each distortion is drawn evenly from -limit to +limit.
+        limits: each distortion but the elastic one is drawn evenly from -limit to +limit.
         generator: on the CPU, so that the draws are the same whatever the images' device.
 
     Returns:
@@ -33,4 +38,9 @@ def random_affine(images: Tensor, limits: Augmentation, generator: torch.Generat
     rows = [cos, cos * shear - sin, shift_x, sin, sin * shear + cos, shift_y]
     matrices = torch.stack(rows, dim=1).view(count, 2, 3).to(images.device)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
+    if limits.elastic:
+        nodes = torch.randn(count, 2, ELASTIC_NODES, ELASTIC_NODES, generator=generator)
+        nodes = (nodes * (limits.elastic * 2 / side)).to(images.device)
+        shifts = F.interpolate(nodes, (side, side), mode="bicubic", align_corners=True)
+        grid = grid + shifts.permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, align_corners=False)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 def to_input(images: Tensor) -> Tensor:
-    """Turn uint8 images (N, 28, 28) into what every model takes: float (N, 1, 28, 28) in 0..1."""
+    """Turn uint8 images (N, H, W) into what every model takes: float (N, 1, H, W) in 0..1."""
     return images.unsqueeze(1).float().div_(255)
 
 

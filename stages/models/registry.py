@@ -5,6 +5,7 @@ from pathlib import Path
 from torch import nn
 
 from stages.models.cnn import CNN
+from stages.models.faster_rcnn import DigitDetector
 from stages.models.files import load_weights, read_architecture
 from stages.models.transfer import Transfer
 from stages.models.vit import ViT
@@ -12,6 +13,7 @@ from stages.system.errors import UserError
 
 MODELS: dict[str, type[nn.Module]] = {
     "cnn": CNN,
+    "frcnn": DigitDetector,
     "vgg16": Transfer,
     "alexnet": Transfer,
     "vit": ViT,

@@ -11,6 +11,7 @@ from stages.params import Params
 from stages.params import Transfer as TransferSection
 from stages.system.errors import UserError
 from stages.system.machine import set_up
+from stages.training.classification import Classification
 from stages.training.stage import train_and_write
 
 
@@ -37,6 +38,7 @@ def finetune(network: str, section: TransferSection, params: Params, trunk: Path
         network,
         model,
         architecture,
+        Classification,
         section,
         params,
         device,

@@ -1,23 +1,22 @@
-"""The training loop that all classifiers share: plain PyTorch, everything in sight.
+"""The training loop that all models share: plain PyTorch, everything in sight.
 
-The data are tensors on the device from start to end. A DataLoader with workers would spend more
-time on moving 28x28 images between processes than a step takes.
+What is learnt, and from which batches, is a `Task`: classification.py and detection.py.
 """
 
 import math
 import time
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.optim.lr_scheduler import LambdaLR
 from tqdm import tqdm
 
-from stages.data.augmentation import random_affine
-from stages.models.inference import predict_logits, to_input
-from stages.params import Recipe
+from stages.params import Training
 from stages.system.errors import UserError
 from stages.training.ema import averaged
 from stages.training.schedule import one_cycle
@@ -28,7 +27,7 @@ STEPS_BETWEEN_AVERAGES = 4  # weights change little in 4 steps, and averaging re
 
 @dataclass(frozen=True)
 class EpochScore:
-    """One row of the learning curve. The losses are means over images, in nats."""
+    """One row of the learning curve. The training loss is the mean over the steps."""
 
     epoch: float
     train_loss: float
@@ -46,54 +45,59 @@ class Trained:
     seconds: float = 0.0
 
 
+class Task(Protocol):
+    """What a model is to learn, and how well it has."""
+
+    batch_size: int
+    """images a step"""
+    steps_per_epoch: int
+
+    def epoch(self, generator: torch.Generator) -> Iterator[Any]:
+        """Yield the batches of one epoch, in an order drawn from `generator`."""
+
+    def loss(self, model: Any, batch: Any) -> Tensor:
+        """Return what to descend on, a mean over `batch`."""
+
+    def score(self, model: Any) -> tuple[float, float]:
+        """Return loss and accuracy on the validation split."""
+
+
 def train(
     model: nn.Module,
-    training: tuple[Tensor, Tensor],
-    validation: tuple[Tensor, Tensor],
-    recipe: Recipe,
+    task: Task,
+    recipe: Training,
     seed: int,
+    device: torch.device,
     head_lr: float | None = None,
 ) -> Trained:
-    """Train `model` and return it with averaged weights, ready for inference.
+    """Train `model` on `device` and return it with averaged weights, ready for inference.
 
     Args:
-        model: maps float images (N, 1, 28, 28) in 0..1 to logits (N, classes).
-        training: uint8 images (N, 28, 28) and int64 labels (N,), on the device to train on.
-        validation: likewise; read for the curve only, never to choose the weights.
         recipe: the hyperparameters, as in a model's section of params.yaml; `epochs` may be a
             fraction.
-        seed: of the order and the augmentation.
+        seed: of what `task` draws.
         head_lr: learning rate of `model.head` where it differs from the recipe's `lr`.
 
     Raises:
         UserError: the loss is no longer a number.
     """
-    images, labels = training
     # channels_last is the memory layout in which convolutions run fastest on most hardware.
-    model = model.to(images.device).to(memory_format=torch.channels_last)
+    model = model.to(device).to(memory_format=torch.channels_last)
     average = averaged(model, recipe.ema_decay**STEPS_BETWEEN_AVERAGES)
     optimizer = make_optimizer(model, recipe, head_lr)
-
-    batch_size = min(recipe.batch_size, len(images))
-    steps_per_epoch = len(images) // batch_size  # the images left over wait for the next shuffle
-    steps = max(1, round(recipe.epochs * steps_per_epoch))
+    steps = max(1, round(recipe.epochs * task.steps_per_epoch))
     schedule = LambdaLR(optimizer, lambda step: one_cycle(step, steps, recipe.warmup))
 
     generator = torch.Generator().manual_seed(seed)
-    result = Trained(average.module)
-    progress = tqdm(total=steps * batch_size, unit="img", unit_scale=True, smoothing=0.05)
+    result = Trained(average.module, samples=steps * task.batch_size)
+    progress = tqdm(total=result.samples, unit="img", unit_scale=True, smoothing=0.05)
     step = 0
     while step < steps:
         started = time.perf_counter()
         model.train()
-        order = torch.randperm(len(images), generator=generator)
-        batches = order[: steps_per_epoch * batch_size].view(-1, batch_size)[: steps - step]
-        loss_sum = torch.zeros((), device=images.device)
-        for batch in batches.to(images.device):
-            inputs = random_affine(to_input(images[batch]), recipe.augmentation, generator)
-            inputs = inputs.contiguous(memory_format=torch.channels_last)
-            logits = model(inputs)
-            loss = F.cross_entropy(logits, labels[batch], label_smoothing=recipe.label_smoothing)
+        first, loss_sum = step, torch.zeros((), device=device)
+        for batch in islice(task.epoch(generator), steps - step):
+            loss = task.loss(model, batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -103,23 +107,23 @@ def train(
             if step % STEPS_BETWEEN_AVERAGES == 0 or step == steps:
                 average.update_parameters(model)
             if step % STEPS_BETWEEN_READINGS == 0 or step == steps:
-                _report(progress, step * batch_size, loss.item(), step, steps_per_epoch, schedule)
+                progress.update(step * task.batch_size - progress.n)
+                _report(progress, loss.item(), step, step / task.steps_per_epoch, schedule)
             schedule.step()
-        train_loss = loss_sum.item() / len(batches)
+        train_loss = loss_sum.item() / (step - first)
         result.seconds += time.perf_counter() - started
-        score = _score(average.module, validation, step / steps_per_epoch, train_loss)
+        score = EpochScore(step / task.steps_per_epoch, train_loss, *task.score(average.module))
         result.curve.append(score)
         progress.write(
             f"epoch {score.epoch:g}: training loss {score.train_loss:.4f}, "
             f"validation loss {score.val_loss:.4f}, accuracy {score.val_accuracy:.2%}"
         )
     progress.close()
-    result.samples = steps * batch_size
     return result
 
 
 def make_optimizer(
-    model: nn.Module, recipe: Recipe, head_lr: float | None = None
+    model: nn.Module, recipe: Training, head_lr: float | None = None
 ) -> torch.optim.Optimizer:
     """AdamW (Loshchilov & Hutter, 2019) or SGD with Nesterov momentum.
 
@@ -144,23 +148,10 @@ def make_optimizer(
     return torch.optim.SGD(settings, lr=recipe.lr, momentum=0.9, nesterov=True, fused=True)
 
 
-def _score(
-    model: nn.Module, validation: tuple[Tensor, Tensor], epoch: float, train_loss: float
-) -> EpochScore:
-    images, labels = validation
-    logits = predict_logits(model, images, batch_size=500)
-    accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
-    return EpochScore(epoch, train_loss, F.cross_entropy(logits, labels).item(), accuracy)
-
-
-def _report(
-    progress: tqdm, images: int, loss: float, step: int, steps_per_epoch: int, schedule: LambdaLR
-) -> None:
-    progress.update(images - progress.n)
+def _report(progress: tqdm, loss: float, step: int, epoch: float, schedule: LambdaLR) -> None:
     progress.set_postfix(loss=f"{loss:.4f}", refresh=False)
     if not math.isfinite(loss):
         progress.close()
-        epoch = step / steps_per_epoch
         raise UserError(
             f"the loss became {loss} at step {step} (epoch {epoch:.2f}), learning rate "
             f"{schedule.get_last_lr()[0]:.3g}: the training diverged. Lower lr or raise warmup."

@@ -1,20 +1,22 @@
 """What every training stage does around its own model: arrays in, training, outputs out."""
 
 import csv
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from stages.data.arrays import load_arrays
 from stages.models import files
-from stages.params import Params, Recipe
+from stages.params import Params, Training
 from stages.system.files import new_file, sha256, write_json
 from stages.system.machine import peak_memory_mb, sgemm_gflops
-from stages.training.loop import Trained, train
+from stages.training.loop import Task, Trained, train
 
+Split = tuple[Tensor, Tensor]
 ARRAYS, MODELS, METRICS = Path("data/mnist"), Path("models"), Path("metrics")
 
 
@@ -22,7 +24,8 @@ def train_and_write(
     name: str,
     model: nn.Module,
     architecture: dict[str, Any],
-    recipe: Recipe,
+    task: Callable[[Split, Split, Any], Task],
+    recipe: Training,
     params: Params,
     device: torch.device,
     *,
@@ -33,13 +36,15 @@ def train_and_write(
 
     Args:
         architecture: the keyword arguments that `model` was built with.
+        task: makes of training split, validation split and recipe what is to be learnt.
         head_lr: see `train`.
         facts: further figures for metrics/train/<name>.json.
     """
     limit = sgemm_gflops(device)
     training = load_arrays(ARRAYS / "train.npz", device)
     validation = load_arrays(ARRAYS / "validation.npz", device)
-    trained = train(model, training, validation, recipe, params.seed, head_lr)
+    what = task(training, validation, recipe)
+    trained = train(model, what, recipe, params.seed, device, head_lr)
 
     weights = MODELS / f"{name}.safetensors"
     files.save(weights, trained.model, architecture)

@@ -6,17 +6,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.data.augmentation import random_affine
+from stages.data.augmentation import distort
 from stages.models.inference import to_input
 from stages.params import Augmentation
 from tests.digits import as_tensors
 
-NONE: dict[str, Any] = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "translate": 0.0}
+NONE: dict[str, Any] = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "translate": 0.0, "elastic": 0.0}
 
 
-def distort(images: Tensor, seed: int = 0, **limits: float) -> Tensor:
+def distorted(images: Tensor, seed: int = 0, **limits: float) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return random_affine(images, Augmentation.model_construct(**NONE | limits), generator)
+    return distort(images, Augmentation.model_construct(**NONE | limits), generator)
 
 
 @pytest.fixture
@@ -25,23 +25,23 @@ def images() -> Tensor:
 
 
 def test_no_distortion_changes_nothing(images: Tensor) -> None:
-    torch.testing.assert_close(distort(images), images, atol=1e-4, rtol=0)
+    torch.testing.assert_close(distorted(images), images, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize(
-    "limit", [{"rotate": 30}, {"scale": 0.3}, {"shear": 0.4}, {"translate": 3}]
+    "limit", [{"rotate": 30}, {"scale": 0.3}, {"shear": 0.4}, {"translate": 3}, {"elastic": 1}]
 )
 def test_each_limit_distorts_and_each_image_its_own_way(images: Tensor, limit: dict) -> None:
     same = images[:1].expand(8, -1, -1, -1)
-    out = distort(same, **limit)
+    out = distorted(same, **limit)
     assert (out - same).abs().amax(dim=(1, 2, 3)).min() > 0
     assert (out[0] - out[1]).abs().max() > 0.05
 
 
 def test_the_seed_decides(images: Tensor) -> None:
     strong = {"rotate": 20.0, "translate": 3.0}
-    assert torch.equal(distort(images, 1, **strong), distort(images, 1, **strong))
-    assert not torch.equal(distort(images, 1, **strong), distort(images, 2, **strong))
+    assert torch.equal(distorted(images, 1, **strong), distorted(images, 1, **strong))
+    assert not torch.equal(distorted(images, 1, **strong), distorted(images, 2, **strong))
 
 
 def test_translation_moves_the_ink_by_at_most_its_limit(images: Tensor) -> None:
@@ -52,7 +52,7 @@ def test_translation_moves_the_ink_by_at_most_its_limit(images: Tensor) -> None:
         down = (batch.sum(dim=(1, 3)) * places).sum(dim=1) / ink
         return torch.stack([across, down])
 
-    shifts = (centre(distort(images, translate=2.0)) - centre(images)).abs()
+    shifts = (centre(distorted(images, translate=2.0)) - centre(images)).abs()
     assert shifts.max() <= 2.001
     assert shifts.max() > 1.5
 
@@ -61,6 +61,14 @@ def test_rotation_by_a_right_angle_is_a_quarter_turn() -> None:
     ink = torch.rand(1, 1, 28, 28)
     # With one image the seed decides the angle; scaling the limit makes it exactly 90 degrees.
     draw = torch.rand(5, 1, generator=torch.Generator().manual_seed(0))[0].item() * 2 - 1
-    turned = distort(ink, seed=0, rotate=90 / draw)
+    turned = distorted(ink, seed=0, rotate=90 / draw)
     quarters = [torch.rot90(ink, turns, dims=(2, 3)) for turns in (1, 3)]
     assert any(torch.allclose(turned, quarter, atol=1e-4) for quarter in quarters)
+
+
+def test_elastic_shifts_vary_smoothly_from_place_to_place() -> None:
+    ramp = torch.arange(28.0).expand(1, 1, 28, 28) / 28  # a pixel's grey value says its column
+    moved = (distorted(ramp, elastic=0.5) - ramp)[0, 0, 4:-4, 4:-4] * 28
+    assert moved.std() > 0.1
+    assert moved.abs().max() < 4 * 0.5
+    assert (moved[1:] - moved[:-1]).abs().max() < 0.5

@@ -12,6 +12,7 @@ from stages.models.cnn import CNN
 from stages.params import CNN as CNNSection
 from stages.params import Params
 from stages.system.errors import UserError
+from stages.training.classification import Classification
 from stages.training.loop import Trained, make_optimizer, train
 from tests.digits import as_tensors
 
@@ -29,7 +30,8 @@ def run_training(values: dict[str, Any], seed: int = 0) -> Trained:
     recipe = CNNSection.model_validate(values)
     torch.manual_seed(seed)
     model = CNN(**recipe.architecture())
-    return train(model, as_tensors(TRAINING), as_tensors(VALIDATION), recipe, seed)
+    task = Classification(as_tensors(TRAINING), as_tensors(VALIDATION), recipe)
+    return train(model, task, recipe, seed, torch.device("cpu"))
 
 
 def test_it_beats_chance_by_far(section: dict[str, Any]) -> None:
@@ -86,7 +88,9 @@ def test_the_validation_split_does_not_change_the_weights(section: dict[str, Any
     for validation in (as_tensors(VALIDATION), as_tensors(slice(1700, 1797))):
         torch.manual_seed(0)
         model = CNN(**recipe.architecture())
-        weights.append(train(model, as_tensors(TRAINING), validation, recipe, 0).model.state_dict())
+        task = Classification(as_tensors(TRAINING), validation, recipe)
+        trained = train(model, task, recipe, 0, torch.device("cpu"))
+        weights.append(trained.model.state_dict())
     assert all(torch.equal(weights[0][key], weights[1][key]) for key in weights[0])
 
 
