@@ -1,5 +1,7 @@
 """How good predictions are: the figures of metrics/<model>.json."""
 
+from typing import Any
+
 import numpy as np
 from scipy.stats import binomtest
 from sklearn.metrics import (
@@ -12,7 +14,7 @@ from sklearn.metrics import (
 )
 
 
-def quality(labels: np.ndarray, predicted: np.ndarray, classes: int = 10) -> dict[str, float]:
+def quality(labels: np.ndarray, predicted: np.ndarray, classes: int = 10) -> dict[str, Any]:
     """Score the predicted classes.
 
     Args:
@@ -20,17 +22,20 @@ def quality(labels: np.ndarray, predicted: np.ndarray, classes: int = 10) -> dic
         predicted: (N,) predicted ones; -1, for a digit that was not found, is always an error.
 
     Returns:
-        Rates in 0..1 (macro: the mean over the classes), the count of errors, and Wilson's 95 %
+        Rates in 0..1 (macro: the mean over the classes; the recall of a digit is the share of it
+        that is recognised), the count of errors, and Wilson's 95 %
         interval of the accuracy (Wilson, 1927): where it would lie with other test digits.
     """
     errors = int((labels != predicted).sum())
     interval = binomtest(len(labels) - errors, len(labels)).proportion_ci(0.95, method="wilson")
+    recalls = recall_score(labels, predicted, labels=range(classes), average=None, zero_division=0)
     macro = {"labels": range(classes), "average": "macro", "zero_division": 0}
     return {
         "accuracy": float(accuracy_score(labels, predicted)),
         "f1_macro": float(f1_score(labels, predicted, **macro)),
         "precision_macro": float(precision_score(labels, predicted, **macro)),
         "recall_macro": float(recall_score(labels, predicted, **macro)),
+        "recall_per_digit": {str(digit): float(rate) for digit, rate in enumerate(recalls)},
         "errors": errors,
         "accuracy_ci95_low": float(interval.low),
         "accuracy_ci95_high": float(interval.high),
