@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from stages.data import weights
 from stages.models.transfer import make_trunk
@@ -42,6 +42,8 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
     params["data"] |= {"checksums": False, "validation_size": 200}
     params["cnn"] |= TINY | {"epochs": 8, "widths": [8, 16, 16, 32]}
+    params["frcnn"] |= TINY | {"hidden": 32, "proposals": 20}
+    params["evaluate"] |= {"scenes": 20}
     params["vgg16"] |= TINY | {"epochs": 0.1, "last_pool": False, "input_size": 16}
     params["alexnet"] |= TINY | {"input_size": 31}
     params["vit"] |= TINY | {"dim": 40, "heads": 4, "depth": 2, "mlp_dim": 64}
@@ -119,7 +121,27 @@ def test_it_leaves_every_file_of_the_contract(tiny: Path) -> None:
         assert (tiny / file).stat().st_size > 0, file
     quality = yaml.safe_load((tiny / "metrics/cnn.json").read_text())
     assert quality["accuracy"] > 0.7  # 1,000 training digits, two epochs; chance is 0.1
+    assert len(quality["recall_per_digit"]) == 10
     assert not list(tiny.rglob("*.tmp"))
+
+
+def test_the_detector_is_measured_on_two_tracks(tiny: Path) -> None:
+    quality = yaml.safe_load((tiny / "metrics/frcnn.json").read_text())
+    assert quality["detection"].keys() == {
+        "map", "map_50", "map_75", "map_per_digit", "scenes", "digits"
+    }  # fmt: skip
+    assert quality["detection"]["scenes"] == 20
+    rows = [line.split(",") for line in (tiny / "metrics/predictions/frcnn.csv").open()][1:]
+    missed = [row for row in rows if row[1] == "-1"]
+    assert len(missed) == quality["missed"]
+    assert all(float(p) == 0.1 for row in missed for p in row[2:])
+
+
+def test_the_detector_starts_as_the_cnn(run: Command, tiny: Path) -> None:
+    run("dvc", "exp", "run", "-S", "frcnn.lr=1e-9", "-S", "frcnn.epochs=0.1", "train_frcnn")
+    cnn, frcnn = (load_file(tiny / f"models/{name}.safetensors") for name in ("cnn", "frcnn"))
+    kernel, theirs = frcnn["backbone.0.weight"], cnn["features.0.weight"]
+    torch.testing.assert_close(kernel, theirs, atol=1e-6, rtol=0)
 
 
 def test_a_second_run_does_nothing(run: Command) -> None:
@@ -132,7 +154,9 @@ def test_an_experiment_reruns_only_what_it_must_and_going_back_costs_nothing(
 ) -> None:
     before = (tiny / "models/cnn.safetensors").read_bytes()
     output = run("dvc", "exp", "run", "-S", "cnn.lr=1e-3", "-S", "cnn.epochs=1")
-    assert ran(output) == ["train_cnn", "evaluate@cnn", "report"]
+    # Faster R-CNN starts from the CNN's convolutions.
+    stages = ["train_cnn", "train_frcnn", "evaluate@cnn", "evaluate@frcnn", "report"]
+    assert sorted(ran(output)) == sorted(stages)
     assert (tiny / "models/cnn.safetensors").read_bytes() != before
     assert "metrics/cnn.json" in run("dvc", "metrics", "diff")
 

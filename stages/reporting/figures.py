@@ -10,9 +10,11 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
-from stages.reporting.results import ModelResult
+from stages.evaluation.statistics import reliability
+from stages.reporting.results import TITLES, ModelResult
 
 # Okabe & Ito's palette can be told apart with any kind of colour vision.
 COLOURS = {
@@ -74,7 +76,9 @@ def accuracy_curves(results: Sequence[ModelResult]) -> str:
 
 def confusion_matrix(result: ModelResult) -> str:
     """Counts of actual against predicted digits; only the errors are coloured."""
-    counts = result.confusion
+    found_none = bool((result.predicted < 0).any())
+    counts = np.zeros((10, 10 + found_none), dtype=int)
+    np.add.at(counts, (result.labels, result.predicted), 1)  # -1 is the last column
     errors = counts.copy()
     np.fill_diagonal(errors, 0)
     figure, axes = _figure(6, 6)
@@ -89,19 +93,80 @@ def confusion_matrix(result: ModelResult) -> str:
     return _svg(figure)
 
 
-def error_gallery(result: ModelResult, most: int) -> str:
-    """The misclassified digits, the most confident errors first: actual, predicted, how sure."""
-    errors = result.misclassified[:most]
+def error_gallery(results: Sequence[ModelResult], most: int) -> str:
+    """Digits that some model gets wrong, those wrong in most models first, with every answer."""
+    pixels = {e["index"]: e for result in results for e in result.misclassified}
+    wrong = np.sum([~result.right for result in results], axis=0)
+    chosen = sorted(pixels, key=lambda i: (-wrong[i], i))[:most]
     columns = 10
-    lines = max(1, -(-len(errors) // columns))
-    figure = Figure(figsize=(9, 1.15 * lines), layout="constrained")
+    lines = max(1, -(-len(chosen) // columns))
+    figure = Figure(figsize=(9, 1.3 * lines), layout="constrained")
     grid = figure.subplots(lines, columns, squeeze=False)
     for axes in grid.flat:
         axes.axis("off")
-    for axes, error in zip(grid.flat, errors, strict=False):
-        axes.imshow(_pixels(error), cmap="gray_r", vmin=0, vmax=255)
-        caption = f"{error['actual']} → {error['predicted']}, {error['probability']:.0%}"
-        axes.set_title(caption, fontsize=8)
+    for axes, i in zip(grid.flat, chosen, strict=False):
+        axes.imshow(_pixels(pixels[i]), cmap="gray_r", vmin=0, vmax=255)
+        answers = " ".join("-" if r.predicted[i] < 0 else str(r.predicted[i]) for r in results)
+        axes.set_title(f"{i} is {results[0].labels[i]}\n{answers}", fontsize=7)
+    return _svg(figure)
+
+
+def reliability_diagram(results: Sequence[ModelResult], bins: int = 10) -> str:
+    """Share of right answers over confidence; on the diagonal a model is as good as it says."""
+    figure, axes = _figure(6, 5)
+    axes.plot([0, 1], [0, 1], "--", color="grey")
+    for result in results:
+        points = reliability(result.right, result.confidence, bins)
+        confidence, right, _ = zip(*points, strict=True)
+        colour = COLOURS.get(result.name, "black")
+        axes.plot(confidence, right, color=colour, marker="o", markersize=4, label=result.title)
+    axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1.02), ylim=(0, 1.02))
+    axes.legend(frameon=False)
+    return _svg(figure)
+
+
+def disagreement(names: Sequence[str], counts: dict[str, dict[str, int]]) -> str:
+    """On how many digits two models answer differently."""
+    table = np.array([[counts[a][b] for b in names] for a in names])
+    titles = [TITLES.get(name, name) for name in names]
+    figure, axes = _figure(6, 5)
+    axes.imshow(table, cmap="Blues", vmax=max(2 * table.max(), 1))
+    for (i, j), count in np.ndenumerate(table):
+        axes.text(j, i, str(count), ha="center", va="center", fontsize=9)
+    axes.set_xticks(range(len(names)), titles, rotation=20, ha="right")
+    axes.set_yticks(range(len(names)), titles)
+    axes.grid(False)
+    return _svg(figure)
+
+
+def pareto_front(results: Sequence[ModelResult]) -> list[ModelResult]:
+    """The models that no other beats in both arithmetic and errors, the cheapest first."""
+    front: list[ModelResult] = []
+    for result in sorted(results, key=lambda r: (r.quality["flops"], r.quality["errors"])):
+        if not front or result.quality["errors"] < front[-1].quality["errors"]:
+            front.append(result)
+    return front
+
+
+def accuracy_against_cost(results: Sequence[ModelResult]) -> str:
+    """Test errors with their 95 % interval over the arithmetic of one answer.
+
+    The line joins the models that no other beats in both: the Pareto front.
+    """
+    figure, axes = _figure(7, 4)
+    for result in results:
+        quality = result.quality
+        error = 100 * (1 - quality["accuracy"])
+        low, high = (100 * (1 - quality[f"accuracy_ci95_{end}"]) for end in ("high", "low"))
+        spread = [[error - low], [high - error]]
+        mega = quality["flops"] / 1e6
+        colour = COLOURS.get(result.name, "black")
+        axes.errorbar(mega, error, yerr=spread, fmt="o", color=colour, capsize=3)
+        axes.annotate(result.title, (mega, error), (6, 4), textcoords="offset points", fontsize=9)
+    front = pareto_front(results)
+    steps = [(r.quality["flops"] / 1e6, 100 * (1 - r.quality["accuracy"])) for r in front]
+    axes.step(*zip(*steps, strict=True), where="post", color="grey", linewidth=1, zorder=0)
+    axes.set(xlabel="MFLOP for one digit", ylabel="test error in %", xscale="log", yscale="log")
     return _svg(figure)
 
 
@@ -120,6 +185,43 @@ def attention_maps(result: ModelResult) -> str:
         axes.imshow(_pixels(example), cmap="gray_r", vmin=0, vmax=255, extent=whole)
         axes.imshow(shares, cmap="Reds", alpha=0.55, extent=whole, interpolation="bilinear")
         axes.set_title(f"{example['actual']} → {example['predicted']}", fontsize=8)
+    return _svg(figure)
+
+
+def scenes(result: ModelResult) -> str:
+    """Scenes with the true boxes (dotted) and those found; the worst scenes below."""
+    columns = 6
+    lines = max(1, -(-len(result.scenes) // columns))
+    figure = Figure(figsize=(9, 1.75 * lines), layout="constrained")
+    grid = figure.subplots(lines, columns, squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    colour = COLOURS.get(result.name, "black")
+    for axes, scene in zip(grid.flat, result.scenes, strict=False):
+        pixels = np.frombuffer(base64.b64decode(scene["pixels"]), dtype=np.uint8)
+        side = math.isqrt(pixels.size)
+        whole = (0, side, side, 0)
+        axes.imshow(pixels.reshape(side, side), cmap="gray_r", vmin=0, vmax=255, extent=whole)
+        for left, top, right, bottom, _ in scene["true"]:
+            size = (right - left, bottom - top)
+            axes.add_patch(Rectangle((left, top), *size, fill=False, linestyle=":", color="grey"))
+        for left, top, right, bottom, digit, _ in scene["found"]:
+            size = (right - left, bottom - top)
+            axes.add_patch(Rectangle((left, top), *size, fill=False, color=colour))
+            axes.text(left, top, str(digit), color=colour, fontsize=8, va="bottom")
+        truth = " ".join(str(box[-1]) for box in scene["true"])
+        axes.set_title(f"{truth}: {scene['mistakes']} wrong", fontsize=8)
+    return _svg(figure)
+
+
+def precision_per_digit(result: ModelResult) -> str:
+    """COCO mean average precision of each digit."""
+    scores = result.quality["detection"]["map_per_digit"]
+    figure, axes = _figure(7, 3)
+    bars = axes.bar(list(scores), list(scores.values()), color=COLOURS.get(result.name, "black"))
+    axes.bar_label(bars, fmt="{:.3f}", fontsize=8)
+    axes.set(xlabel="digit", ylabel="mAP", ylim=(0, 1.05))
+    axes.grid(axis="x", visible=False)
     return _svg(figure)
 
 

@@ -4,6 +4,7 @@ import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -25,20 +26,24 @@ class Chart:
         return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
 
 
-def html(results: Sequence[ModelResult], verdicts: Sequence[str], charts: Sequence[Chart]) -> str:
+def html(
+    results: Sequence[ModelResult], comparison: dict[str, Any], charts: Sequence[Chart]
+) -> str:
     """Render page.html.j2 with every picture inside."""
-    return _render("page.html.j2", results, verdicts, charts)
+    return _render("page.html.j2", results, comparison, charts)
 
 
-def readme(results: Sequence[ModelResult], verdicts: Sequence[str], charts: Sequence[Chart]) -> str:
+def readme(
+    results: Sequence[ModelResult], comparison: dict[str, Any], charts: Sequence[Chart]
+) -> str:
     """Render page.md.j2, which links to the pictures in figures/."""
-    return _render("page.md.j2", results, verdicts, charts)
+    return _render("page.md.j2", results, comparison, charts)
 
 
 def _render(
     template: str,
     results: Sequence[ModelResult],
-    verdicts: Sequence[str],
+    comparison: dict[str, Any],
     charts: Sequence[Chart],
 ) -> str:
     environment = Environment(
@@ -54,6 +59,7 @@ def _render(
         rows=table.rows(results),
         markdown_table=table.markdown(results),
         results=results,
-        verdicts=verdicts,
+        comparison=comparison,
+        titles={r.name: r.title for r in results} | {"ensemble": "All together"},
         charts=charts,
     )

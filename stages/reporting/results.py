@@ -27,11 +27,24 @@ class ModelResult:
     quality: dict[str, Any]  # metrics/<model>.json
     training: dict[str, Any]  # metrics/train/<model>.json
     curve: list[dict[str, float]]  # metrics/curves/<model>.csv
-    confusion: np.ndarray  # counts, (actual, predicted)
+    labels: np.ndarray  # (N,) the true digits
+    predicted: np.ndarray  # (N,) -1 where a detector found none
+    probabilities: np.ndarray  # (N, 10)
     misclassified: list[dict[str, Any]]
     attention: list[dict[str, Any]]  # empty for models without
+    scenes: list[dict[str, Any]]  # empty for all but a detector
     timing: dict[str, Any] | None  # None when it is of other weights than those evaluated
     lab: LabResult
+
+    @property
+    def right(self) -> np.ndarray:
+        """(N,) whether each answer is right."""
+        return self.predicted == self.labels
+
+    @property
+    def confidence(self) -> np.ndarray:
+        """(N,) the largest probability of each answer."""
+        return self.probabilities.max(axis=1)
 
 
 def read_result(metrics: Path, name: str) -> ModelResult:
@@ -44,15 +57,20 @@ def read_result(metrics: Path, name: str) -> ModelResult:
         examples = _json(metrics / f"examples/{name}.json")
         with open(metrics / f"curves/{name}.csv", encoding="utf-8") as file:
             curve = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        with open(metrics / f"predictions/{name}.csv", encoding="utf-8") as file:
+            answers = np.loadtxt(file, delimiter=",", skiprows=1, ndmin=2)
         return ModelResult(
             name=name,
             title=TITLES.get(name, name),
             quality=_json(metrics / f"{name}.json"),
             training=_json(metrics / f"train/{name}.json"),
             curve=curve,
-            confusion=_confusion(metrics / f"predictions/{name}.csv"),
+            labels=answers[:, 0].astype(int),
+            predicted=answers[:, 1].astype(int),
+            probabilities=answers[:, 2:],
             misclassified=examples["misclassified"],
             attention=examples.get("attention", []),
+            scenes=examples.get("scenes", []),
             timing=_timing(metrics / f"timing/{name}.json", examples["weights_sha256"]),
             lab=LAB.get(name, LabResult()),
         )
@@ -60,7 +78,7 @@ def read_result(metrics: Path, name: str) -> ModelResult:
         raise UserError(
             f"{error.filename} is missing; run `dvc repro evaluate@{name}`, which makes it."
         ) from None
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, IndexError) as error:
         raise UserError(
             f"the files of {name} in {metrics} are damaged ({error}); "
             f"run `dvc repro -f evaluate@{name}`."
@@ -74,11 +92,3 @@ def _json(path: Path) -> dict[str, Any]:
 def _timing(path: Path, weights: str) -> dict[str, Any] | None:
     timing = _json(path) if path.exists() else {}
     return timing if timing.get("weights_sha256") == weights else None
-
-
-def _confusion(path: Path, classes: int = 10) -> np.ndarray:
-    """Count the predictions; a digit that was not found (-1) counts in a column of its own."""
-    answers = np.loadtxt(path, delimiter=",", skiprows=1, usecols=(0, 1), dtype=int)
-    counts = np.zeros((classes, classes + 1), dtype=int)
-    np.add.at(counts, (answers[:, 0], answers[:, 1]), 1)
-    return counts if counts[:, -1].any() else counts[:, :-1]

@@ -47,6 +47,9 @@ def _notes(result: ModelResult) -> str:
         f"{quality['parameters']:,} parameters",
         f"{quality['flops'] / 1e6:.1f} MFLOP an image",
     ]
+    if "detection" in quality:
+        notes.insert(1, f"{quality['missed']} of them not found")
+        notes.append(f"mAP {quality['detection']['map']:.3f} in scenes of several digits")
     if "pretrained" in training:
         notes.append("from ImageNet weights" if training["pretrained"] else "from random weights")
     return ", ".join(notes) + (f"; lab: {lab.note}" if lab.note else "")

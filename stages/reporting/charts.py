@@ -1,0 +1,102 @@
+"""Which charts the report shows, and what is said under each."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stages.reporting import figures
+from stages.reporting.page import Chart
+from stages.reporting.results import ModelResult
+
+
+def make_charts(
+    results: Sequence[ModelResult], comparison: dict[str, Any], errors_shown: int
+) -> list[Chart]:
+    """Draw what all models share, then each model's own, in the order of `results`."""
+    titles = ", ".join(result.title for result in results)
+    charts = [
+        Chart(
+            "cost",
+            "Accuracy against cost",
+            "Test error with its 95 % interval over the arithmetic of classifying one digit. The "
+            "line joins the models that no other beats in both.",
+            figures.accuracy_against_cost(results),
+        ),
+        Chart(
+            "loss",
+            "Loss per epoch",
+            "Training loss, on augmented images and smoothed labels, which keep it from falling "
+            "to 0 (of Faster R-CNN: the sum of its four losses), and validation loss on plain "
+            "ones. The dashed line joins the first and the last loss that the lab reported.",
+            figures.loss_curves(results),
+        ),
+        Chart(
+            "accuracy",
+            "Accuracy per epoch",
+            "Share of the validation images classified correctly.",
+            figures.accuracy_curves(results),
+        ),
+        Chart(
+            "disagreement",
+            "Disagreement",
+            "On how many of the test digits two models answer differently.",
+            figures.disagreement([r.name for r in results], comparison["disagreement"]),
+        ),
+        Chart(
+            "reliability",
+            "Reliability",
+            "Share of right answers among those given with some confidence, before calibration: "
+            "above the diagonal a model is better than it says.",
+            figures.reliability_diagram(results),
+        ),
+        Chart(
+            "errors",
+            "Digits that some model gets wrong",
+            "Place in the test split, true digit, and below what each model says "
+            f"({titles}; -: nothing found), those wrong in most models first.",
+            figures.error_gallery(results, errors_shown),
+        ),
+    ]
+    for result in results:
+        charts.append(
+            Chart(
+                f"confusion_{result.name}",
+                f"Confusion matrix: {result.title}",
+                "Test digits by actual and predicted class; the darker, the more errors.",
+                figures.confusion_matrix(result),
+            )
+        )
+        if result.attention:
+            charts.append(
+                Chart(
+                    f"attention_{result.name}",
+                    f"Where it looks: {result.title}",
+                    "Attention rollout: the redder, the more of a patch reaches the classifier. "
+                    "Above right answers, below errors (actual → predicted).",
+                    figures.attention_maps(result),
+                )
+            )
+        if result.scenes:
+            detection = result.quality["detection"]
+            charts.append(
+                Chart(
+                    f"scenes_{result.name}",
+                    f"Scenes of test digits: {result.title}",
+                    "Dotted: the true boxes; in colour: the boxes found and their digits. Above "
+                    "the first scenes, below those with most mistakes. A detector is the right "
+                    "tool where it is not known how many objects there are or where: it answers "
+                    "both in one pass. For one centred digit a classifier is as good at a "
+                    "fraction of the arithmetic.",
+                    figures.scenes(result),
+                )
+            )
+            charts.append(
+                Chart(
+                    f"precision_{result.name}",
+                    f"Mean average precision: {result.title}",
+                    "COCO's mAP, the mean over overlaps of 0.5 to 0.95, of each digit; of all "
+                    f"{detection['map']:.3f}, at an overlap of 0.5 {detection['map_50']:.3f}, "
+                    f"at 0.75 {detection['map_75']:.3f}.",
+                    figures.precision_per_digit(result),
+                )
+            )
+    return charts
