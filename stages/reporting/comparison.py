@@ -65,7 +65,7 @@ def against_lab(result: ModelResult) -> str:
     ours = f"{result.title}: {quality['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%})"
     if lab is None:
         return f"{ours}; the lab reported no figure."
-    digits, errors = len(result.labels), quality["errors"]
+    digits, errors = len(result.labels), int((~result.right).sum())
     labs_errors = round((1 - lab) * digits)
     table = [[errors, digits - errors], [labs_errors, digits - labs_errors]]
     p = fisher_exact(table).pvalue
