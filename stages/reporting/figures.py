@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from stages.evaluation.statistics import reliability
 from stages.reporting.results import TITLES, ModelResult
@@ -167,6 +167,10 @@ def accuracy_against_cost(results: Sequence[ModelResult]) -> str:
     steps = [(r.quality["flops"] / 1e6, 100 * (1 - r.quality["accuracy"])) for r in front]
     axes.step(*zip(*steps, strict=True), where="post", color="grey", linewidth=1, zorder=0)
     axes.set(xlabel="MFLOP for one digit", ylabel="test error in %", xscale="log", yscale="log")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 7)))
+        axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(NullLocator())
     return _svg(figure)
 
 
