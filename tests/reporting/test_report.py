@@ -254,8 +254,10 @@ def test_the_scenes_show_true_and_found_boxes(result: ModelResult) -> None:
 
 def test_the_page_needs_nothing_but_itself(result: ModelResult) -> None:
     chart = page.Chart("loss", "Loss <per> epoch", "What it shows.", "<svg/>")
-    comparison = compare([result, other(result, [3, 5])]) | {"verdict": ["<b>better</b>"]}
-    text = page.html([result], comparison, [chart])
+    added = replace(other(result, [3, 5]), name="lenet", title="LeNet")  # not one of the five
+    comparison = compare([result, added]) | {"verdict": ["<b>better</b>"]}
+    text = page.html([result, added], comparison, [chart])
+    assert "<td>LeNet</td>" in text
     assert "99.60% (lab 98.50%)" in text
     assert "&lt;b&gt;better&lt;/b&gt;" in text
     addresses = re.findall(r'(?:src|href)="([^"]*)"', text)
