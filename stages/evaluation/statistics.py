@@ -23,7 +23,7 @@ def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> tuple[int, int, float]:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for being many (Holm, 1979): of twenty tests at 5 %, one hits by chance.
+    """Correct p-values for being many (Holm, 1979): of twenty, one is below 5 % by chance.
 
     Returns:
         The corrected values in the same order, at most 1: those under 5 % stay so together.

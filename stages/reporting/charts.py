@@ -84,8 +84,8 @@ def make_charts(
                     "Dotted: the true boxes; in colour: the boxes found and their digits. Above "
                     "the first scenes, below those with most mistakes. A detector is the right "
                     "tool where it is not known how many objects there are or where: it answers "
-                    "both in one pass. For one centred digit a classifier is as good at a "
-                    "fraction of the arithmetic.",
+                    "both in one pass. What it costs to classify one centred digit with it stands "
+                    "under Accuracy against cost.",
                     figures.scenes(result),
                 )
             )

@@ -45,7 +45,7 @@ def loss_curves(results: Sequence[ModelResult]) -> str:
     for axes in panels[len(results) :]:
         axes.axis("off")
     for axes, result in zip(panels, results, strict=False):
-        colour = COLOURS.get(result.name, "black")
+        colour = _colour(result)
         epochs = [row["epoch"] for row in result.curve]
         for key, line, what in (("train_loss", "-", "training"), ("val_loss", ":", "validation")):
             losses = [row[key] for row in result.curve]
@@ -66,7 +66,7 @@ def accuracy_curves(results: Sequence[ModelResult]) -> str:
     for result in results:
         epochs = [row["epoch"] for row in result.curve]
         accuracy = [100 * row["val_accuracy"] for row in result.curve]
-        colour = COLOURS.get(result.name, "black")
+        colour = _colour(result)
         axes.plot(epochs, accuracy, color=colour, marker="o", markersize=4, label=result.title)
     axes.set(xlabel="epoch", ylabel="validation accuracy in %")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -98,13 +98,8 @@ def error_gallery(results: Sequence[ModelResult], most: int) -> str:
     pixels = {e["index"]: e for result in results for e in result.misclassified}
     wrong = np.sum([~result.right for result in results], axis=0)
     chosen = sorted(pixels, key=lambda i: (-wrong[i], i))[:most]
-    columns = 10
-    lines = max(1, -(-len(chosen) // columns))
-    figure = Figure(figsize=(9, 1.3 * lines), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, i in zip(grid.flat, chosen, strict=False):
+    figure, grid = _grid(len(chosen), 10, 1.3)
+    for axes, i in zip(grid, chosen, strict=False):
         axes.imshow(_pixels(pixels[i]), cmap="gray_r", vmin=0, vmax=255)
         answers = " ".join("-" if r.predicted[i] < 0 else str(r.predicted[i]) for r in results)
         axes.set_title(f"{i} is {results[0].labels[i]}\n{answers}", fontsize=7)
@@ -118,7 +113,7 @@ def reliability_diagram(results: Sequence[ModelResult], bins: int = 10) -> str:
     for result in results:
         points = reliability(result.right, result.confidence, bins)
         confidence, right, _ = zip(*points, strict=True)
-        colour = COLOURS.get(result.name, "black")
+        colour = _colour(result)
         axes.plot(confidence, right, color=colour, marker="o", markersize=4, label=result.title)
     axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1.02), ylim=(0, 1.02))
     axes.legend(frameon=False)
@@ -160,7 +155,7 @@ def accuracy_against_cost(results: Sequence[ModelResult]) -> str:
         low, high = (100 * (1 - quality[f"accuracy_ci95_{end}"]) for end in ("high", "low"))
         spread = [[error - low], [high - error]]
         mega = quality["flops"] / 1e6
-        colour = COLOURS.get(result.name, "black")
+        colour = _colour(result)
         axes.errorbar(mega, error, yerr=spread, fmt="o", color=colour, capsize=3)
         axes.annotate(result.title, (mega, error), (6, 4), textcoords="offset points", fontsize=9)
     front = pareto_front(results)
@@ -176,13 +171,8 @@ def accuracy_against_cost(results: Sequence[ModelResult]) -> str:
 
 def attention_maps(result: ModelResult) -> str:
     """Digits under the share of attention that each patch gets, right answers first."""
-    columns = 10
-    lines = max(1, -(-len(result.attention) // columns))
-    figure = Figure(figsize=(9, 1.15 * lines), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    for axes, example in zip(grid.flat, result.attention, strict=False):
+    figure, grid = _grid(len(result.attention), 10, 1.15)
+    for axes, example in zip(grid, result.attention, strict=False):
         side = math.isqrt(len(example["attention"]))
         shares = np.reshape(example["attention"], (side, side))
         whole = (0, 28, 28, 0)
@@ -194,18 +184,12 @@ def attention_maps(result: ModelResult) -> str:
 
 def scenes(result: ModelResult) -> str:
     """Scenes with the true boxes (dotted) and those found; the worst scenes below."""
-    columns = 6
-    lines = max(1, -(-len(result.scenes) // columns))
-    figure = Figure(figsize=(9, 1.75 * lines), layout="constrained")
-    grid = figure.subplots(lines, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    colour = COLOURS.get(result.name, "black")
-    for axes, scene in zip(grid.flat, result.scenes, strict=False):
-        pixels = np.frombuffer(base64.b64decode(scene["pixels"]), dtype=np.uint8)
-        side = math.isqrt(pixels.size)
-        whole = (0, side, side, 0)
-        axes.imshow(pixels.reshape(side, side), cmap="gray_r", vmin=0, vmax=255, extent=whole)
+    figure, grid = _grid(len(result.scenes), 6, 1.75)
+    colour = _colour(result)
+    for axes, scene in zip(grid, result.scenes, strict=False):
+        pixels = _pixels(scene)
+        whole = (0, *pixels.shape, 0)
+        axes.imshow(pixels, cmap="gray_r", vmin=0, vmax=255, extent=whole)
         for left, top, right, bottom, _ in scene["true"]:
             size = (right - left, bottom - top)
             axes.add_patch(Rectangle((left, top), *size, fill=False, linestyle=":", color="grey"))
@@ -222,15 +206,32 @@ def precision_per_digit(result: ModelResult) -> str:
     """COCO mean average precision of each digit."""
     scores = result.quality["detection"]["map_per_digit"]
     figure, axes = _figure(7, 3)
-    bars = axes.bar(list(scores), list(scores.values()), color=COLOURS.get(result.name, "black"))
+    bars = axes.bar(list(scores), list(scores.values()), color=_colour(result))
     axes.bar_label(bars, fmt="{:.3f}", fontsize=8)
     axes.set(xlabel="digit", ylabel="mAP", ylim=(0, 1.05))
     axes.grid(axis="x", visible=False)
     return _svg(figure)
 
 
-def _pixels(error: dict[str, Any]) -> np.ndarray:
-    return np.frombuffer(base64.b64decode(error["pixels"]), dtype=np.uint8).reshape(28, 28)
+def _pixels(example: dict[str, Any]) -> np.ndarray:
+    """The square picture that an evaluation kept."""
+    pixels = np.frombuffer(base64.b64decode(example["pixels"]), dtype=np.uint8)
+    side = math.isqrt(pixels.size)
+    return pixels.reshape(side, side)
+
+
+def _colour(result: ModelResult) -> str:
+    return COLOURS.get(result.name, "black")
+
+
+def _grid(pictures: int, columns: int, height: float) -> tuple[Figure, list[Axes]]:
+    """Room for so many pictures, row by row, each line `height` inches high."""
+    lines = max(1, -(-pictures // columns))
+    figure = Figure(figsize=(9, height * lines), layout="constrained")
+    grid = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for axes in grid:
+        axes.axis("off")
+    return figure, grid
 
 
 def _figure(width: float, height: float) -> tuple[Figure, Axes]:
