@@ -283,6 +283,17 @@ class ViT(Recipe):
         return self
 
 
+class Robustness(Section):
+    """Corruptions of test digits, and attacks that change a pixel by at most eps, 0..1."""
+
+    digits: Count
+    attacked_digits: Count
+    fgsm_eps: Annotated[list[Annotated[Number, Field(gt=0, le=1)]], Field(min_length=1)]
+    pgd_eps: Annotated[Number, Field(gt=0, le=1)]
+    pgd_steps: Count
+    seed: Seed
+
+
 class Evaluate(Section):
     batch_size: Count
     calibration_bins: Annotated[int, Field(ge=2)]
@@ -290,6 +301,7 @@ class Evaluate(Section):
     scenes: Count
     scenes_batch_size: Count
     scenes_seed: Seed
+    robustness: Robustness
 
 
 class Report(Section):

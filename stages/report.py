@@ -8,6 +8,7 @@ from stages.reporting import page
 from stages.reporting.charts import make_charts
 from stages.reporting.comparison import compare
 from stages.reporting.results import read_result
+from stages.reporting.seeds import read_spreads
 from stages.system.errors import run
 from stages.system.files import new_folder, write_json, write_text
 
@@ -21,7 +22,7 @@ def main() -> None:
     settings = load_params().report
     results = [read_result(METRICS, name) for name in names]
 
-    comparison = compare(results)
+    comparison = compare(results, read_spreads(METRICS / "seeds.csv"))
     charts = make_charts(results, comparison, settings.errors_shown)
     with new_folder(REPORT) as target:
         for chart in charts:

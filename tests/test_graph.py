@@ -76,11 +76,17 @@ def test_every_model_is_in_params_registry_report_and_plots(committed: dict[str,
     for name in models():
         assert name in committed
         assert name in MODELS
-        for file in ("{}.json", "train/{}.json", "curves/{}.csv", "predictions/{}.csv"):
-            assert f"metrics/{file.format(name)}" in STAGES["report"]["deps"]
+        tables = ("curves", "predictions", "reliability", "robustness")
+        files = [
+            f"{name}.json",
+            f"train/{name}.json",
+            *(f"{folder}/{name}.csv" for folder in tables),
+        ]
+        for file in files:
+            assert f"metrics/{file}" in STAGES["report"]["deps"]
         for plot in PIPELINE["plots"]:
             ((_, settings),) = plot.items()
-            assert f"metrics/curves/{name}.csv" in settings["y"]
+            assert [path for path in settings["y"] if Path(path).stem == name], plot
 
 
 def test_what_dvc_cannot_rerun_from_cache_is_cheap() -> None:

@@ -1,5 +1,7 @@
 """The whole pipeline through DVC, in a small copy of this repository, on small real digits."""
 
+import csv
+import json
 import re
 import shutil
 import subprocess
@@ -16,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from stages.data import weights
 from stages.models.transfer import make_trunk
 from stages.readme import models
+from stages.reporting.seeds import COLUMNS
 from tests.conftest import ROOT
 from tests.digits import write_data_set
 
@@ -37,6 +40,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
         if not name.startswith(("tests/", "report/", "metrics/")) and name != "dvc.lock":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(ROOT / name, folder / name)
+    (folder / "metrics").mkdir()
+    (folder / "metrics/seeds.csv").write_text(",".join(COLUMNS) + "\n")
+    (folder / "metrics/benchmark.json").write_text("{}\n")
     write_data_set(folder / "data/own")
     put_random_trunks_in_place_of_imagenets(folder)
     params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
@@ -44,6 +50,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     params["cnn"] |= TINY | {"epochs": 8, "widths": [8, 16, 16, 32]}
     params["frcnn"] |= TINY | {"hidden": 32, "proposals": 20}
     params["evaluate"] |= {"scenes": 20}
+    params["evaluate"]["robustness"] |= {"digits": 50, "attacked_digits": 20}
     params["vgg16"] |= TINY | {"epochs": 0.1, "last_pool": False, "input_size": 16}
     params["alexnet"] |= TINY | {"input_size": 31}
     params["vit"] |= TINY | {"dim": 40, "heads": 4, "depth": 2, "mlp_dim": 64}
@@ -106,6 +113,8 @@ def test_it_leaves_every_file_of_the_contract(tiny: Path) -> None:
         "metrics/curves/{}.csv",
         "metrics/timing/{}.json",
         "metrics/predictions/{}.csv",
+        "metrics/reliability/{}.csv",
+        "metrics/robustness/{}.csv",
         "metrics/examples/{}.json",
         "report/figures/confusion_{}.svg",
     )
@@ -169,6 +178,38 @@ def test_an_experiment_reruns_only_what_it_must_and_going_back_costs_nothing(
 
 def test_a_parameter_of_the_report_reruns_the_report_alone(run: Command) -> None:
     assert ran(run("dvc", "exp", "run", "-S", "report.errors_shown=7")) == ["report"]
+
+
+def test_models_are_trained_from_several_seeds_beside_the_workspace(
+    run: Command, tiny: Path
+) -> None:
+    before = (tiny / "metrics/cnn.json").read_bytes()
+    run(sys.executable, "-m", "stages.seeds", "cnn=2")
+    with open(tiny / "metrics/seeds.csv", newline="") as file:
+        first, second = csv.DictReader(file)
+    quality = json.loads(before)
+    assert first["model"] == "cnn"
+    assert (first["seed"], second["seed"]) == ("1", "2")
+    assert float(first["accuracy"]) == quality["accuracy"]
+    assert float(second["nll"]) != quality["nll"]
+    assert (tiny / "metrics/cnn.json").read_bytes() == before
+    assert run("git", "diff", "--name-only").split() == ["metrics/seeds.csv"]
+    assert ran(run("dvc", "repro")) == ["report"]
+    assert "How much is luck" in (tiny / "report/README.md").read_text()
+    assert "is not MODEL=COUNT" in run(sys.executable, "-m", "stages.seeds", "cnn", fails=True)
+
+
+def test_the_benchmark_writes_what_the_report_reads(run: Command, tiny: Path) -> None:
+    short = ("--rounds", "1", "--seconds", "0.05", "--models", "cnn", "--no-time-to-99")
+    run(sys.executable, "-m", "stages.bench", *short)
+    figures = json.loads((tiny / "metrics/benchmark.json").read_text())
+    assert figures.keys() == {"cnn", "machine"}
+    assert figures["cnn"].keys() == {
+        "train_images_per_second", "infer_images_per_second_b1", "infer_images_per_second_b256",
+        "gflop_per_image", "share_of_sgemm", "speedup_vs_plain", "peak_memory_mb",
+    }  # fmt: skip
+    assert all(value > 0 for value in figures["cnn"].values())
+    assert ran(run("dvc", "repro")) == ["report"]
 
 
 def test_what_no_stage_tracks_reruns_nothing(run: Command) -> None:

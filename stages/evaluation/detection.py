@@ -1,6 +1,5 @@
 """How well a detector finds digits in scenes, by COCO's mean average precision (mAP)."""
 
-import base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,12 +8,28 @@ from torch import Tensor
 from torchmetrics.detection import MeanAveragePrecision
 from torchvision.ops import box_iou
 
-from stages.data.scenes import Scenes
+from stages.data.scenes import Scenes, make_scenes
+from stages.evaluation.records import to_base64
 from stages.models.faster_rcnn import DigitDetector
 from stages.models.inference import to_input
+from stages.params import Evaluate, SceneLimits
 
 Found = dict[str, Tensor]  # as a DigitDetector answers, with digits 0..9 for labels
 CLEAR_SCORE = 0.5  # a box below it counts in the mAP, but is not drawn or called a mistake
+
+
+def measure(
+    model: DigitDetector, images: Tensor, labels: Tensor, limits: SceneLimits, settings: Evaluate
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Scatter the test digits, uint8 (N, 28, 28), over scenes and find them again.
+
+    Returns:
+        What `mean_average_precision` and `scene_examples` say of it.
+    """
+    generator = torch.Generator().manual_seed(settings.scenes_seed)
+    scenes = make_scenes(images.cpu(), labels.cpu(), limits, generator, number=settings.scenes)
+    found = detect(model, scenes.images.to(images.device), settings.scenes_batch_size)
+    return mean_average_precision(found, scenes), scene_examples(found, scenes)
 
 
 @torch.inference_mode()
@@ -77,7 +92,7 @@ def scene_examples(found: Sequence[Found], scenes: Scenes, most: int = 6) -> lis
         clear = found[i]["scores"] >= CLEAR_SCORE
         examples.append(
             {
-                "pixels": base64.b64encode(scenes.images[i].numpy().tobytes()).decode(),
+                "pixels": to_base64(scenes.images[i].numpy()),
                 "true": _rows(*digits[i]),
                 "found": _rows(*(found[i][key][clear] for key in ("boxes", "labels", "scores"))),
                 "mistakes": counts[i],

@@ -22,6 +22,11 @@ def predictions_csv(labels: np.ndarray, predicted: np.ndarray, probabilities: np
     return "\n".join(lines) + "\n"
 
 
+def to_base64(image: np.ndarray) -> str:
+    """The bytes of a uint8 image, row by row, as text."""
+    return base64.b64encode(image.tobytes()).decode()
+
+
 def misclassified(
     images: np.ndarray,
     labels: np.ndarray,
@@ -43,7 +48,7 @@ def misclassified(
             "actual": int(labels[i]),
             "predicted": int(predicted[i]),
             "probability": round(float(confidence[i]), 4),
-            "pixels": base64.b64encode(images[i].tobytes()).decode(),
+            "pixels": to_base64(images[i]),
         }
         for i in wrong
     ]
@@ -70,7 +75,7 @@ def attention_examples(
             "index": i,
             "actual": int(labels[i]),
             "predicted": int(predicted[i]),
-            "pixels": base64.b64encode(images[i].cpu().numpy().tobytes()).decode(),
+            "pixels": to_base64(images[i].cpu().numpy()),
             "attention": [round(float(share), 4) for share in row],
         }
         for i, row in zip(chosen, shares, strict=True)

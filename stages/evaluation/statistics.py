@@ -34,20 +34,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
         corrected[i] = highest
     return corrected
-
-
-def reliability(
-    correct: np.ndarray, confidence: np.ndarray, bins: int
-) -> list[tuple[float, float, int]]:
-    """Mean confidence, share of right answers and count of each bin of equal width that has any.
-
-    Args:
-        correct: (N,) whether each prediction is right.
-        confidence: (N,) its probability, 0..1.
-    """
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    return [
-        (float(confidence[inside].mean()), float(correct[inside].mean()), int(inside.sum()))
-        for inside in (bin_of == b for b in range(bins))
-        if inside.any()
-    ]

@@ -56,6 +56,30 @@ def make_charts(
             figures.error_gallery(results, errors_shown),
         ),
     ]
+    digits = results[0].robustness_examples["digits"]
+    charts.append(
+        Chart(
+            "robustness",
+            "Robustness",
+            f"Accuracy in % on {digits:,} test digits, clean and corrupted in fifteen ways; the "
+            "pictures are of one of them. MNIST-C style: the kinds are those of MNIST-C, the "
+            "strengths are our own, so no figure here compares with one published for MNIST-C.",
+            figures.robustness(results),
+        )
+    )
+    attacked = [result for result in results if result.attacked("fgsm")]
+    if attacked:
+        charts.append(
+            Chart(
+                "attacks",
+                "Adversarial digits",
+                f"Accuracy on {attacked[0].robustness_examples['attacked_digits']} test digits "
+                "changed, within limits, to mislead the model: by one step along the sign of its "
+                "gradient (FGSM, lines) and by many small ones (PGD, crosses). A detector is not "
+                "attacked.",
+                figures.attacks(attacked),
+            )
+        )
     for result in results:
         charts.append(
             Chart(

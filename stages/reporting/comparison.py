@@ -1,6 +1,7 @@
 """The models beside each other and beside the lab: metrics/comparison.json, and it in words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -11,12 +12,19 @@ from stages.data import label_errors
 from stages.evaluation.scores import quality
 from stages.evaluation.statistics import holm, mcnemar
 from stages.reporting.results import ModelResult
+from stages.reporting.seeds import Spread
 
 SIGNIFICANT = 0.05
 
 
-def compare(results: Sequence[ModelResult]) -> dict[str, Any]:
-    """Rank the models, test their differences and hold each against the lab; rates are 0..1."""
+def compare(
+    results: Sequence[ModelResult], spreads: Mapping[str, Spread] | None = None
+) -> dict[str, Any]:
+    """Rank the models, test their differences and hold each against the lab; rates are 0..1.
+
+    Args:
+        spreads: of the models that were trained from several seeds.
+    """
     ranked = sorted(results, key=lambda r: r.quality["errors"])
     labels = results[0].labels
     answers = {r.name: r.predicted for r in results}
@@ -31,6 +39,12 @@ def compare(results: Sequence[ModelResult]) -> dict[str, Any]:
         },
         "wrong_by_all": np.flatnonzero(wrong.all(axis=0)).tolist(),
         "wrong_by_any": int(wrong.any(axis=0).sum()),
+        "mean_accuracy_on_corrupted": {r.name: r.mean_corrupted for r in results},
+        "seeds": {
+            result.name: asdict(spreads[result.name])
+            for result in results
+            if spreads and result.name in spreads
+        },
     }
     if len(results) > 1:
         probabilities = np.mean([r.probabilities for r in results], axis=0)
@@ -50,7 +64,7 @@ def compare(results: Sequence[ModelResult]) -> dict[str, Any]:
         against_each_other(comparison["mcnemar"], {r.name: r.title for r in results}),
     ]
     if len(results) > 1:
-        comparison["verdict"].append(together(comparison, len(results)))
+        comparison["verdict"] += [together(comparison, len(results)), on_corrupted(results)]
     return comparison
 
 
@@ -108,6 +122,15 @@ def together(comparison: dict[str, Any], models: int) -> str:
             f"left out: {accuracy:.2%}."
         )
     return text
+
+
+def on_corrupted(results: Sequence[ModelResult]) -> str:
+    """Say in words who stands corrupted digits best and worst."""
+    worst, *_, best = sorted(results, key=lambda r: r.mean_corrupted)
+    return (
+        f"On corrupted digits {best.title} holds up best ({best.mean_corrupted:.1%} on the mean of "
+        f"{len(best.corrupted)} corruptions) and {worst.title} worst ({worst.mean_corrupted:.1%})."
+    )
 
 
 def _mcnemar_pairs(ranked: Sequence[ModelResult]) -> list[dict[str, Any]]:

@@ -13,7 +13,6 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
-from stages.evaluation.statistics import reliability
 from stages.reporting.results import TITLES, ModelResult
 
 # Okabe & Ito's palette can be told apart with any kind of colour vision.
@@ -106,13 +105,14 @@ def error_gallery(results: Sequence[ModelResult], most: int) -> str:
     return _svg(figure)
 
 
-def reliability_diagram(results: Sequence[ModelResult], bins: int = 10) -> str:
+def reliability_diagram(results: Sequence[ModelResult]) -> str:
     """Share of right answers over confidence; on the diagonal a model is as good as it says."""
     figure, axes = _figure(6, 5)
     axes.plot([0, 1], [0, 1], "--", color="grey")
     for result in results:
-        points = reliability(result.right, result.confidence, bins)
-        confidence, right, _ = zip(*points, strict=True)
+        confidence, right = (
+            [b[key] for b in result.reliability] for key in ("confidence", "right")
+        )
         colour = _colour(result)
         axes.plot(confidence, right, color=colour, marker="o", markersize=4, label=result.title)
     axes.set(xlabel="confidence", ylabel="share of right answers", xlim=(0, 1.02), ylim=(0, 1.02))
@@ -166,6 +166,50 @@ def accuracy_against_cost(results: Sequence[ModelResult]) -> str:
         axis.set_major_locator(LogLocator(subs=(1, 2, 3, 4, 5, 7)))
         axis.set_major_formatter("{x:g}")
         axis.set_minor_locator(NullLocator())
+    return _svg(figure)
+
+
+def robustness(results: Sequence[ModelResult]) -> str:
+    """Accuracy by corruption and model, a picture of the corruption beside each row."""
+    shares = [{kind: share for kind, _, share in r.robustness} for r in results]
+    for result, of_model in zip(results, shares, strict=True):
+        of_model["mean of all"] = result.mean_corrupted
+    kinds = ["none", *results[0].corrupted, "mean of all"]
+    table = np.array([[100 * of_model[kind] for of_model in shares] for kind in kinds])
+    figure, axes = _figure(7.5, 0.5 * len(kinds) + 1)
+    axes.imshow(table, cmap="Blues_r", vmin=0, vmax=130, aspect="auto")
+    for (i, j), share in np.ndenumerate(table):
+        colour = "white" if share < 60 else "black"
+        axes.text(j, i, f"{share:.1f}", ha="center", va="center", fontsize=9, color=colour)
+    axes.set_xticks(range(len(results)), [r.title for r in results], rotation=20, ha="right")
+    axes.set_yticks(range(len(kinds)), [kind.replace("_", " ") for kind in kinds])
+    axes.tick_params(axis="y", pad=44, length=0)
+    axes.grid(False)
+    pictures = results[0].robustness_examples["pictures"]
+    for row, kind in enumerate(kinds):
+        if kind in pictures:
+            # left of the table: left edge, lower edge, width and height as shares of the table's
+            place = (-0.095, 1 - (row + 0.96) / len(kinds), 0.085, 0.92 / len(kinds))
+            picture = axes.inset_axes(place)
+            pixels = _pixels({"pixels": pictures[kind]})
+            picture.imshow(pixels, cmap="gray_r", vmin=0, vmax=255)
+            picture.axis("off")
+    return _svg(figure)
+
+
+def attacks(results: Sequence[ModelResult]) -> str:
+    """Accuracy over the largest change of a pixel: FGSM as lines, PGD as crosses."""
+    figure, axes = _figure(7, 4)
+    for result in results:
+        for kind, form in (("fgsm", "o-"), ("pgd", "X")):
+            eps, shares = zip(*result.attacked(kind), strict=True)
+            percent = [100 * share for share in shares]
+            label = result.title if kind == "fgsm" else None
+            colour = _colour(result)
+            size = 5 if kind == "fgsm" else 9
+            axes.plot(eps, percent, form, color=colour, markersize=size, label=label)
+    axes.set(xlabel="largest change of a pixel (0 to 1)", ylabel="accuracy in %", ylim=(-2, 102))
+    axes.legend(frameon=False)
     return _svg(figure)
 
 

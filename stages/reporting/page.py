@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.reporting import table
 from stages.reporting.results import ModelResult
+from stages.reporting.sections import make_tables
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,7 @@ def _render(
         columns=table.COLUMNS,
         rows=table.rows(results),
         markdown_table=table.markdown(results),
-        results=results,
-        comparison=comparison,
-        titles={r.name: r.title for r in results} | {"ensemble": "All together"},
+        verdict=comparison["verdict"],
+        tables=make_tables(results, comparison),
         charts=charts,
     )

@@ -20,6 +20,9 @@ TITLES = {
 }
 
 
+ATTACKS = ("fgsm", "pgd")
+
+
 @dataclass(frozen=True)
 class ModelResult:
     name: str
@@ -30,21 +33,35 @@ class ModelResult:
     labels: np.ndarray  # (N,) the true digits
     predicted: np.ndarray  # (N,) -1 where a detector found none
     probabilities: np.ndarray  # (N, 10)
+    reliability: list[dict[str, float]]  # metrics/reliability/<model>.csv
+    robustness: list[tuple[str, float, float]]  # corruption or attack, strength, accuracy
+    robustness_examples: dict[str, Any]  # how many digits, and pictures of one
     misclassified: list[dict[str, Any]]
     attention: list[dict[str, Any]]  # empty for models without
     scenes: list[dict[str, Any]]  # empty for all but a detector
     timing: dict[str, Any] | None  # None when it is of other weights than those evaluated
+    benchmark: dict[str, Any] | None  # its part of metrics/benchmark.json
     lab: LabResult
+
+    @property
+    def corrupted(self) -> dict[str, float]:
+        """Accuracy by corruption."""
+        others = ("none", *ATTACKS)
+        return {kind: share for kind, _, share in self.robustness if kind not in others}
+
+    @property
+    def mean_corrupted(self) -> float:
+        """Accuracy, mean over the corruptions."""
+        return sum(self.corrupted.values()) / len(self.corrupted)
+
+    def attacked(self, kind: str) -> list[tuple[float, float]]:
+        """Largest change of a pixel and accuracy; empty for a model that is not attacked."""
+        return [(eps, share) for name, eps, share in self.robustness if name == kind]
 
     @property
     def right(self) -> np.ndarray:
         """(N,) whether each answer is right."""
         return self.predicted == self.labels
-
-    @property
-    def confidence(self) -> np.ndarray:
-        """(N,) the largest probability of each answer."""
-        return self.probabilities.max(axis=1)
 
 
 def read_result(metrics: Path, name: str) -> ModelResult:
@@ -53,10 +70,10 @@ def read_result(metrics: Path, name: str) -> ModelResult:
     Raises:
         UserError: one is missing or damaged.
     """
+    benchmark = metrics / "benchmark.json"
     try:
         examples = _json(metrics / f"examples/{name}.json")
-        with open(metrics / f"curves/{name}.csv", encoding="utf-8") as file:
-            curve = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+        robustness = _rows(metrics / f"robustness/{name}.csv")
         with open(metrics / f"predictions/{name}.csv", encoding="utf-8") as file:
             answers = np.loadtxt(file, delimiter=",", skiprows=1, ndmin=2)
         return ModelResult(
@@ -64,14 +81,21 @@ def read_result(metrics: Path, name: str) -> ModelResult:
             title=TITLES.get(name, name),
             quality=_json(metrics / f"{name}.json"),
             training=_json(metrics / f"train/{name}.json"),
-            curve=curve,
+            curve=_numbers(metrics / f"curves/{name}.csv"),
             labels=answers[:, 0].astype(int),
             predicted=answers[:, 1].astype(int),
             probabilities=answers[:, 2:],
+            reliability=_numbers(metrics / f"reliability/{name}.csv"),
+            robustness=[
+                (row["corruption"], float(row["severity"]), float(row["accuracy"]))
+                for row in robustness
+            ],
+            robustness_examples=examples["robustness"],
             misclassified=examples["misclassified"],
             attention=examples.get("attention", []),
             scenes=examples.get("scenes", []),
             timing=_timing(metrics / f"timing/{name}.json", examples["weights_sha256"]),
+            benchmark=_json(benchmark).get(name) if benchmark.exists() else None,
             lab=LAB.get(name, LabResult()),
         )
     except FileNotFoundError as error:
@@ -87,6 +111,15 @@ def read_result(metrics: Path, name: str) -> ModelResult:
 
 def _json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def _numbers(path: Path) -> list[dict[str, float]]:
+    return [{key: float(value) for key, value in row.items()} for row in _rows(path)]
 
 
 def _timing(path: Path, weights: str) -> dict[str, Any] | None:

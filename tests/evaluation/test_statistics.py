@@ -6,8 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats import contingency_tables, multitest
 
-from stages.evaluation.calibration import expected_calibration_error
-from stages.evaluation.statistics import holm, mcnemar, reliability
+from stages.evaluation.statistics import holm, mcnemar
 
 
 def answers(both: int, only_a: int, only_b: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
@@ -33,13 +32,3 @@ def test_mcnemar_of_six_to_none_by_hand() -> None:
 def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     expected = multitest.multipletests(p_values, method="holm")[1]
     assert holm(p_values) == pytest.approx(expected.tolist())
-
-
-def test_reliability_adds_up_to_the_calibration_error() -> None:
-    generator = np.random.default_rng(0)
-    confidence = generator.random(500)
-    correct = generator.random(500) < confidence**2
-    points = reliability(correct, confidence, bins=10)
-    assert sum(count for *_, count in points) == 500
-    gap = sum(abs(sure - right) * count for sure, right, count in points) / 500
-    assert gap == pytest.approx(expected_calibration_error(correct, confidence, bins=10))

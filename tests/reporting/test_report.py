@@ -12,10 +12,12 @@ import pytest
 
 from stages.data import label_errors
 from stages.readme import END, START, with_results
-from stages.reporting import figures, page, table
+from stages.reporting import figures, page, sections, table
 from stages.reporting.comparison import against_each_other, against_lab, compare
 from stages.reporting.lab import LabResult
 from stages.reporting.results import ModelResult, read_result
+from stages.reporting.sections import make_tables
+from stages.reporting.seeds import COLUMNS, Spread, read_spreads
 from stages.system.errors import UserError
 
 QUALITY = {
@@ -31,7 +33,12 @@ QUALITY = {
     "ece_calibrated": 0.001,
     "parameters": 196698,
     "flops": 27568000,
+    "file_bytes": 791856,
 }
+BENCHMARK = {"infer_images_per_second_b1": 500, "infer_images_per_second_b256": 8000}
+ROBUSTNESS = (
+    "corruption,severity,accuracy\nnone,0,0.99\nstripe,1,0.4\nfgsm,0,1\nfgsm,0.1,0.8\npgd,0.1,0.5\n"
+)
 HEADER = "actual,predicted,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9\n"
 ERROR = {"index": 3, "actual": 4, "predicted": 9, "probability": 0.87}
 
@@ -59,7 +66,14 @@ def metrics(tmp_path: Path) -> Path:
         "epoch,train_loss,val_loss,val_accuracy\n1,0.3,0.1,0.98\n2,0.1,0.05,0.99\n",
     )
     put("predictions/cnn.csv", HEADER + row(0, 0) * 3 + row(4, 9) + row(0, 0) * 6)
-    examples = {"weights_sha256": "abc", "misclassified": [ERROR | {"pixels": pixels}]}
+    put("reliability/cnn.csv", "confidence,right,count\n0.9100,0.9000,10\n")
+    put("robustness/cnn.csv", ROBUSTNESS)
+    put("benchmark.json", json.dumps({"cnn": BENCHMARK}))
+    examples = {
+        "weights_sha256": "abc",
+        "misclassified": [ERROR | {"pixels": pixels}],
+        "robustness": {"digits": 5, "attacked_digits": 2, "pictures": {"stripe": pixels}},
+    }
     put("examples/cnn.json", json.dumps(examples))
     timing = {
         "train_seconds": 183.2,
@@ -67,6 +81,7 @@ def metrics(tmp_path: Path) -> Path:
         "threads": 2,
         "torch": "2",
         "sgemm_gflops": 99,
+        "peak_memory_mb": 1003.6,
     }
     put("timing/cnn.json", json.dumps(timing | {"weights_sha256": "abc"}))
     return tmp_path
@@ -171,6 +186,14 @@ def test_the_ensemble_is_the_mean_of_the_probabilities(result: ModelResult) -> N
     assert compare([nothing_found, other(result, [])])["ensemble"]["errors"] == 0
 
 
+def test_the_verdict_says_who_stands_corruption_best(result: ModelResult) -> None:
+    better = replace(other(result, []), robustness=[("none", 0, 0.9), ("stripe", 1, 0.7)])
+    comparison = compare([result, better])
+    assert comparison["mean_accuracy_on_corrupted"] == {"cnn": 0.4, "vit": 0.7}
+    said = "Vision Transformer holds up best (70.0% on the mean of 1 corruptions) and CNN worst"
+    assert said in comparison["verdict"][-1]
+
+
 def test_labels_are_corrected_on_mnist_alone(
     result: ModelResult, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -214,8 +237,8 @@ def test_a_digit_that_was_not_found_counts_as_an_answer_of_its_own(metrics: Path
 
 
 def test_charts_are_the_same_bytes_each_time(result: ModelResult) -> None:
-    shared = (figures.accuracy_against_cost, figures.reliability_diagram)
-    for draw in (figures.loss_curves, figures.accuracy_curves, *shared):
+    shared = (figures.accuracy_against_cost, figures.reliability_diagram, figures.robustness)
+    for draw in (figures.loss_curves, figures.accuracy_curves, figures.attacks, *shared):
         assert draw([result]) == draw([result])
     assert figures.confusion_matrix(result) == figures.confusion_matrix(result)
     assert figures.error_gallery([result], 5) == figures.error_gallery([result], 5)
@@ -252,6 +275,53 @@ def test_the_scenes_show_true_and_found_boxes(result: ModelResult) -> None:
     assert ">8<" in drawn
 
 
+def test_the_heat_map_has_a_cell_a_corruption_and_no_attacks(result: ModelResult) -> None:
+    drawn = figures.robustness([result])
+    assert ">stripe<" in drawn
+    assert ">40.0<" in drawn
+    assert ">99.0<" in drawn
+    assert drawn.count(">40.0<") == 2  # alone, it is the mean too
+    assert "fgsm" not in drawn
+    assert result.attacked("fgsm") == [(0.0, 1.0), (0.1, 0.8)]
+    assert result.attacked("pgd") == [(0.1, 0.5)]
+
+
+def table_of(name: str, results: Sequence[ModelResult], **spreads: Spread) -> sections.Table:
+    (found,) = (t for t in make_tables(results, compare(results, spreads)) if t.name == name)
+    return found
+
+
+def test_what_a_model_costs(result: ModelResult) -> None:
+    (row,) = table_of("price", [result]).rows
+    assert row == ("CNN", "196,698", "27.6", "0.8 MB", "183 s", "1,004 MB", "2 ms", "0.125 ms")
+    (row,) = table_of("price", [replace(result, timing=None, benchmark=None)]).rows
+    assert row[4:] == ("-", "-", "-", "-")
+
+
+def test_the_seeds_are_summed_up(result: ModelResult, tmp_path: Path) -> None:
+    path = tmp_path / "seeds.csv"
+    lines = ["cnn,1,0.994,0,0,0,0", "cnn,2,0.996,0,0,0,0", "vit,1,0.99,0,0,0,0"]
+    path.write_text("\n".join([",".join(COLUMNS), *lines]) + "\n")
+    spreads = read_spreads(path)
+    assert spreads["cnn"].mean == pytest.approx(0.995)
+    assert spreads["cnn"].std == pytest.approx(0.002 / 2**0.5)
+    assert spreads["vit"].std is None
+    (row,) = table_of("seeds", [result], **spreads).rows  # the ViT is not in this report
+    assert row == ("CNN", "2", "99.50%", "0.14%", "99.40%", "99.60%")
+
+
+def test_a_report_without_seeds_has_no_table_of_them(result: ModelResult) -> None:
+    assert "seeds" not in [table.name for table in make_tables([result], compare([result]))]
+
+
+def test_missing_or_damaged_seeds_are_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="is missing"):
+        read_spreads(tmp_path / "seeds.csv")
+    (tmp_path / "seeds.csv").write_text("model,accuracy\ncnn,good\n")
+    with pytest.raises(UserError, match="damaged"):
+        read_spreads(tmp_path / "seeds.csv")
+
+
 def test_the_page_needs_nothing_but_itself(result: ModelResult) -> None:
     chart = page.Chart("loss", "Loss <per> epoch", "What it shows.", "<svg/>")
     added = replace(other(result, [3, 5]), name="lenet", title="LeNet")  # not one of the five
@@ -262,12 +332,15 @@ def test_the_page_needs_nothing_but_itself(result: ModelResult) -> None:
     assert "&lt;b&gt;better&lt;/b&gt;" in text
     addresses = re.findall(r'(?:src|href)="([^"]*)"', text)
     assert addresses
-    assert all(address.startswith("data:") for address in addresses)
+    anchors = set(re.findall(r' id="([^"]*)"', text))
+    inside = {address[1:] for address in addresses if address.startswith("#")}
+    assert inside <= anchors
+    assert all(address.startswith(("data:", "#")) for address in addresses)
 
 
 def test_the_short_form_links_its_figures(result: ModelResult) -> None:
     chart = page.Chart("loss", "Loss", "What it shows.", "<svg/>")
-    text = page.readme([result], {"verdict": ["better"]}, [chart])
+    text = page.readme([result], compare([result]) | {"verdict": ["better"]}, [chart])
     assert "![Loss](figures/loss.svg)" in text
     assert table.markdown([result]) in text
 
