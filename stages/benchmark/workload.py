@@ -1,0 +1,92 @@
+"""One model's training and inference, as its stage does them, in pieces small enough to time."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from stages.models.cnn import CNN
+from stages.models.faster_rcnn import DigitDetector, classify_digits
+from stages.models.inference import predict_logits
+from stages.models.transfer import Transfer
+from stages.models.vit import ViT
+from stages.params import Params, Training
+from stages.training.classification import Classification
+from stages.training.detection import Detection
+from stages.training.loop import Task, train
+
+Split = tuple[Tensor, Tensor]
+SCENES = 500  # Faster R-CNN makes the scenes of an epoch at once; an epoch of so many is timed
+
+
+def build(name: str, params: Params) -> nn.Module:
+    """Build the network of params.yaml; its weights, which cost no time, are random."""
+    section: Any = getattr(params, name)
+    if name == "frcnn":
+        return DigitDetector(backbone=params.cnn.architecture(), **section.architecture())
+    if name == "vit":
+        return ViT(**section.architecture())
+    if name == "cnn":
+        return CNN(**section.architecture())
+    network: Any = name
+    model = Transfer(network=network, **section.architecture())
+    model.freeze(section.frozen_blocks)
+    return model
+
+
+@dataclass
+class Workload:
+    """A model with what it learns from; an image of Faster R-CNN is a scene in training."""
+
+    model: nn.Module
+    task: Task
+    recipe: Training
+    head_lr: float | None
+    device: torch.device
+
+    @classmethod
+    def of(cls, name: str, params: Params, training: Split, device: torch.device) -> "Workload":
+        section = getattr(params, name)
+        a_few = (training[0][:10], training[1][:10])
+        task: Task
+        if name == "frcnn":
+            most = SCENES * len(training[0]) // section.scenes.scenes(len(training[0]))
+            task = Detection((training[0][:most], training[1][:most]), a_few, section)
+        else:
+            task = Classification(training, a_few, section)
+        head_lr = getattr(section, "head_lr", None)
+        return cls(build(name, params), task, section, head_lr, device)
+
+    def train(self, images: int) -> float:
+        """Train on so many images, in whole batches, and return the images per second.
+
+        Of Faster R-CNN, in whole epochs.
+        """
+        whole = self.task.steps_per_epoch if isinstance(self.task, Detection) else 1
+        steps = whole * max(1, images // self.task.batch_size // whole)
+        epochs = steps / self.task.steps_per_epoch
+        recipe = self.recipe.model_copy(update={"epochs": epochs})
+        trained = train(self.model, self.task, recipe, 0, self.device, self.head_lr)
+        return trained.samples / trained.seconds
+
+    def infer(self, images: Tensor, batch_size: int) -> float:
+        """Classify uint8 images (N, 28, 28), and return the images per second."""
+        start = time.perf_counter()
+        if isinstance(self.model, DigitDetector):
+            answers, _ = classify_digits(self.model, images, batch_size)
+        else:
+            answers = predict_logits(self.model, images, batch_size)
+        answers.cpu()  # waits for the device
+        return len(images) / (time.perf_counter() - start)
+
+    def training_flops(self) -> float:
+        """Floating-point operations of a step, forward and backward, for each of its images."""
+        self.model.to(self.device).train()
+        batch = next(self.task.epoch(torch.Generator().manual_seed(0)))
+        with FlopCounterMode(display=False) as counter:
+            self.task.loss(self.model, batch).backward()
+        self.model.zero_grad()
+        return counter.get_total_flops() / self.task.batch_size
