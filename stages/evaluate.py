@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from stages.data.arrays import load_arrays
-from stages.evaluation import detection, robustness
+from stages.evaluation import browser, detection, robustness
 from stages.evaluation.answers import answer
 from stages.evaluation.calibration import (
     calibration,
@@ -14,6 +14,7 @@ from stages.evaluation.calibration import (
     reliability_csv,
 )
 from stages.evaluation.cost import count_flops, count_parameters
+from stages.evaluation.handwriting import other_handwriting
 from stages.evaluation.records import attention_examples, misclassified, predictions_csv
 from stages.evaluation.scores import probability_quality, quality
 from stages.models.faster_rcnn import DigitDetector
@@ -52,6 +53,7 @@ def main() -> None:
     figures["flops"] = count_flops(classify, to_input(images[:1]))
     figures["file_bytes"] = path.stat().st_size
 
+    figures["other_handwriting"] = other_handwriting(model, settings, device)
     robust = robustness.measure(model, images, labels, settings)
     pixels = images.cpu().numpy()
     examples: dict[str, object] = {
@@ -61,6 +63,8 @@ def main() -> None:
     }
     if isinstance(model, ViT):
         examples["attention"] = attention_examples(model, images, labels, predicted)
+    if browser.fits_a_page(model):
+        examples["page"] = browser.for_page(model, images)
     if isinstance(model, DigitDetector):
         figures["missed"] = int((predicted == -1).sum())
         figures["detection"], examples["scenes"] = detection.measure(

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from stages.data import weights
@@ -20,7 +21,7 @@ from stages.models.transfer import make_trunk
 from stages.readme import models
 from stages.reporting.seeds import COLUMNS
 from tests.conftest import ROOT
-from tests.digits import write_data_set
+from tests.digits import digits, write_data_set
 
 TINY = {"epochs": 2, "batch_size": 32}
 Command = Callable[..., str]
@@ -210,6 +211,46 @@ def test_the_benchmark_writes_what_the_report_reads(run: Command, tiny: Path) ->
     }  # fmt: skip
     assert all(value > 0 for value in figures["cnn"].values())
     assert ran(run("dvc", "repro")) == ["report"]
+
+
+def test_pictures_are_read_with_the_trained_models(
+    run: Command, tiny: Path, tmp_path: Path
+) -> None:
+    predict = (sys.executable, "-m", "stages.predict")
+    images, _ = digits()
+    for name, grey in (
+        ("one", 255 - images[1].repeat(4, 0).repeat(4, 1)),
+        ("blank", images[1] * 0),
+    ):
+        Image.fromarray(grey).save(tmp_path / f"{name}.png")
+    output = run(*predict, str(tmp_path / "one.png"), "--show", str(tmp_path / "seen.png"))
+    assert [line.split("  ")[1] for line in output.splitlines()[1:]] == [
+        "CNN", "Faster R-CNN", "VGG16", "AlexNet", "Vision Transformer"
+    ]  # fmt: skip
+    assert (tmp_path / "seen.png").stat().st_size > 5000
+    (tmp_path / "seen.png").unlink()
+
+    folder = subprocess.run(
+        [*predict, "--json", "--models", "cnn", "frcnn", "--", str(tmp_path), "nowhere.png"],
+        cwd=tiny,
+        capture_output=True,
+        text=True,
+    )
+    assert folder.returncode == 2  # some could not be read; the others are answered
+    blank, one, missing = json.loads(folder.stdout)
+    assert "blank.png is blank" in blank["error"]
+    assert "nowhere.png is missing" in missing["error"]
+    assert "Traceback" not in folder.stderr
+    (answer,) = one["classifiers"]["cnn"]
+    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-4)
+    assert isinstance(one["detectors"]["frcnn"], list)
+
+
+def test_trained_classifiers_are_exported(run: Command, tiny: Path, tmp_path: Path) -> None:
+    output = run(sys.executable, "-m", "stages.export", "--folder", str(tmp_path))
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ["alexnet.onnx", "cnn.onnx", "vgg16.onnx", "vit.onnx"]
+    assert "frcnn: left out" in output
 
 
 def test_what_no_stage_tracks_reruns_nothing(run: Command) -> None:

@@ -1,11 +1,13 @@
 """The report page: one HTML file that needs nothing else, and its short form for GitHub."""
 
 import base64
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.reporting import table
@@ -60,6 +62,25 @@ def _render(
         rows=table.rows(results),
         markdown_table=table.markdown(results),
         verdict=comparison["verdict"],
+        models=_models(results),
+        rounding=f"{_rounding(results):.2g}",
+        script=(Path(__file__).parent / "draw.js").read_text(encoding="utf-8"),
         tables=make_tables(results, comparison),
         charts=charts,
     )
+
+
+def _models(results: Sequence[ModelResult]) -> str:
+    """The models that the page runs itself, as JSON; empty if there is none."""
+    models = [
+        {"name": r.name, "title": r.title} | {k: v for k, v in r.page.items() if k != "check"}
+        for r in results
+        if r.page
+    ]
+    return json.dumps(models, separators=(",", ":")).replace("</", "<\\/") if models else ""
+
+
+def _rounding(results: Sequence[ModelResult]) -> float:
+    """By how much rounded weights move a probability at most, over the digits of the check."""
+    checks = [r.page["check"] for r in results if r.page]
+    return max((np.abs(np.subtract(c["exact"], c["rounded"])).max() for c in checks), default=0.0)

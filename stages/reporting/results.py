@@ -37,6 +37,7 @@ class ModelResult:
     robustness: list[tuple[str, float, float]]  # corruption or attack, strength, accuracy
     robustness_examples: dict[str, Any]  # how many digits, and pictures of one
     misclassified: list[dict[str, Any]]
+    page: dict[str, Any] | None  # the model itself, where the page can run it
     attention: list[dict[str, Any]]  # empty for models without
     scenes: list[dict[str, Any]]  # empty for all but a detector
     timing: dict[str, Any] | None  # None when it is of other weights than those evaluated
@@ -92,6 +93,7 @@ def read_result(metrics: Path, name: str) -> ModelResult:
             ],
             robustness_examples=examples["robustness"],
             misclassified=examples["misclassified"],
+            page=examples.get("page"),
             attention=examples.get("attention", []),
             scenes=examples.get("scenes", []),
             timing=_timing(metrics / f"timing/{name}.json", examples["weights_sha256"]),

@@ -1,14 +1,19 @@
 """The committed page as a reader's browser shows it: headless Chromium, where one is installed."""
 
+import base64
 import json
 import shutil
+import zlib
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from stages.data.handwriting import to_mnist
 from stages.readme import models
 from tests.conftest import ROOT
+from tests.data.test_handwriting import smooth
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -99,3 +104,101 @@ def test_every_link_in_the_contents_leads_somewhere(page: Page) -> None:
     for link in links:
         target = link.get_attribute("href") or ""
         assert page.locator(f"h2{target}").inner_text() == link.inner_text()
+
+
+def pixels_of(model: dict) -> np.ndarray:
+    compressed = base64.b64decode(model["check"]["pixels"])
+    return np.frombuffer(zlib.decompress(compressed), dtype=np.uint8).reshape(-1, 784)
+
+
+@pytest.mark.parametrize("name", ["cnn", "vit"])
+def test_the_page_computes_what_pytorch_computes(page: Page, name: str) -> None:
+    examples = json.loads((ROOT / f"metrics/examples/{name}.json").read_text())["page"]
+    digits = pixels_of(examples)
+    assert len(digits) == 200
+    answers = page.evaluate(
+        """([name, digits]) => {
+            const model = MODELS.find((model) => model.name === name);
+            return digits.map((pixels) => classify(model, pixels));
+        }""",
+        [name, digits.tolist()],
+    )
+    np.testing.assert_allclose(answers, examples["check"]["rounded"], atol=1e-4)
+    exact = np.array(examples["check"]["exact"])
+    moved = np.abs(answers - exact).max()
+    said = page.get_by_text("moves a probability by").inner_text()
+    assert moved <= float(said.split(" by ")[1].split()[0]) * 1.1 < 0.05
+    assert (np.argmax(answers, axis=1) == exact.argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("i", range(8))
+def test_the_page_prepares_ink_as_python_does(page: Page, i: int) -> None:
+    ink = np.pad(smooth(i), ((5 * i, 0), (0, 30))).astype(np.float32)
+    rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
+    box = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    height, width = ink.shape
+    ours = page.evaluate("([ink, w, h]) => Array.from(prepare(ink, w, h))", [
+        ink.flatten().tolist(), width, height
+    ])  # fmt: skip
+    theirs = to_mnist(ink, box)
+    assert np.abs(np.reshape(ours, (28, 28)) - theirs.astype(int)).max() <= 1
+
+
+def draw(page: Page, *strokes: list[tuple[float, float]]) -> None:
+    """Draw lines on the canvas, in shares of its side."""
+    box = page.locator("#canvas").bounding_box()
+    assert box
+    for stroke in strokes:
+        places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in stroke]
+        page.mouse.move(*places[0])
+        page.mouse.down()
+        for place in places[1:]:
+            page.mouse.move(*place, steps=5)
+        page.mouse.up()
+    page.wait_for_timeout(400)
+
+
+SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.45, 0.8)]
+ONE = [(0.5, 0.2), (0.5, 0.8)]
+ZERO = [(0.5 + 0.2 * np.sin(a), 0.5 - 0.3 * np.cos(a)) for a in np.linspace(0, 2 * np.pi, 25)]
+
+
+@pytest.mark.parametrize(("stroke", "digit"), [(SEVEN, 7), (ONE, 1), (ZERO, 0)])
+def test_a_drawn_digit_is_read(page: Page, stroke: list[tuple[float, float]], digit: int) -> None:
+    page.locator("#canvas").scroll_into_view_if_needed()
+    assert page.locator("#verdict").inner_text() == "Draw a digit from 0 to 9."
+    draw(page, stroke)
+    assert page.locator("#verdict").inner_text() == f"It is a {digit}."
+    best = page.locator(".bar.best span").all_inner_texts()
+    assert best == [str(digit)] * 2  # by the CNN and by the ViT
+    seen = page.evaluate(
+        "document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data.reduce((a, b) => a + b)"
+    )
+    assert seen > 255 * (28 * 28 + 3 * 20)  # more than twenty white pixels, and no transparent one
+
+
+def test_strokes_can_be_taken_back(page: Page) -> None:
+    page.locator("#canvas").scroll_into_view_if_needed()
+    draw(page, ONE, [(0.2, 0.5), (0.8, 0.5)])
+    page.locator("#undo").click()
+    page.wait_for_timeout(400)
+    assert page.locator("#verdict").inner_text() == "It is a 1."
+    page.locator("#clear").click()
+    page.wait_for_timeout(400)
+    assert page.locator("#verdict").inner_text() == "Draw a digit from 0 to 9."
+
+
+def test_a_finger_draws_and_does_not_scroll(browser: Browser) -> None:
+    context = browser.new_context(has_touch=True, viewport={"width": 400, "height": 700})
+    page = context.new_page()
+    page.goto((ROOT / "report/index.html").as_uri())
+    assert page.locator("#canvas").evaluate("c => getComputedStyle(c).touchAction") == "none"
+    page.locator("#canvas").scroll_into_view_if_needed()
+    page.locator("#canvas").tap()
+    page.wait_for_timeout(400)
+    assert page.locator("#verdict").inner_text() != "Draw a digit from 0 to 9."
+    context.close()
+
+
+def test_the_page_stays_small() -> None:
+    assert (ROOT / "report/index.html").stat().st_size < 4_000_000

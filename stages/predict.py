@@ -1,0 +1,115 @@
+"""Command, no stage: read pictures of handwritten digits with the trained models.
+
+Any PNG, JPEG or other picture that Pillow reads: dark on light or light on dark, of any size, with
+one digit or several. A folder stands for the pictures in it, - for one from standard input.
+"""
+
+import argparse
+import io
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from stages.data.handwriting import read_picture
+from stages.models.registry import load
+from stages.params import load_params
+from stages.prediction.reading import Reading, read
+from stages.readme import models as all_models
+from stages.reporting.results import TITLES
+from stages.system.errors import UserError, run
+from stages.system.machine import set_up
+
+UNREADABLE = 2  # exit code when a picture could not be read; the others are answered all the same
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m stages.predict", description=__doc__)
+    parser.add_argument("pictures", nargs="+", metavar="PICTURE")
+    parser.add_argument(
+        "--models", nargs="+", default=all_models(), choices=all_models(), metavar="MODEL"
+    )
+    parser.add_argument("--json", action="store_true", help="write JSON for machines")
+    parser.add_argument("--show", type=Path, metavar="FILE.png", help="draw what the models saw")
+    arguments = parser.parse_args()
+    device = set_up(load_params().runtime)
+    networks = {n: load(n, Path(f"models/{n}.safetensors")).to(device) for n in arguments.models}
+
+    readings: list[tuple[str, bytes, Reading]] = []
+    answers: list[dict[str, Any]] = []
+    for name in _named(arguments.pictures):
+        try:
+            content = _content(name)
+            reading = read(read_picture(io.BytesIO(content), name), networks, device)
+        except UserError as error:
+            print(f"predict: {error}", file=sys.stderr)
+            answers.append({"picture": name, "error": str(error)})
+            continue
+        readings.append((name, content, reading))
+        answers.append({"picture": name} | as_json(reading))
+        if not arguments.json:
+            print(as_table(name, reading, arguments.models))
+    if arguments.json:
+        print(json.dumps(answers, indent=2))
+    if arguments.show and readings:
+        from stages.prediction.drawing import draw  # matplotlib takes a second to start
+
+        draw(readings, arguments.show)
+    if len(readings) < len(answers) or not answers:
+        sys.exit(UNREADABLE)
+
+
+def as_table(name: str, reading: Reading, models: list[str]) -> str:
+    """Say what each of `models` reads, and how probable it thinks that is."""
+    count = len(reading.boxes)
+    head = name if count == 1 else f"{name}: {count} digits, from left to right"
+    lines = [head]
+    for model in models:
+        digits = reading.digits(model)
+        said = " ".join(str(digit) for digit, _ in digits) or "nothing"
+        sure = " ".join(f"{share:.1%}" for _, share in digits)
+        lines.append(f"  {TITLES.get(model, model):20}{said}   {sure}".rstrip())
+    return "\n".join(lines)
+
+
+def as_json(reading: Reading) -> dict[str, Any]:
+    """Everything that the models said, in plain values; boxes are left, top, right, bottom."""
+    classifiers = {
+        name: [{"digit": int(row.argmax()), "probabilities": row.round(6).tolist()} for row in rows]
+        for name, rows in reading.probabilities.items()
+    }
+    detectors = {
+        name: [{"digit": f.digit, "score": round(f.score, 6), "box": f.box} for f in found]
+        for name, found in reading.found.items()
+    }
+    return {"boxes": reading.boxes, "classifiers": classifiers, "detectors": detectors}
+
+
+def _named(pictures: list[str]) -> list[str]:
+    """Folders replaced by the pictures in them."""
+    known = Image.registered_extensions()
+    names = []
+    for picture in pictures:
+        if Path(picture).is_dir():
+            files = sorted(Path(picture).iterdir())
+            names += [str(file) for file in files if file.suffix.lower() in known]
+        else:
+            names.append(picture)
+    if not names:
+        raise UserError(f"there is no picture in {', '.join(pictures)}.")
+    return names
+
+
+def _content(name: str) -> bytes:
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{name} is missing; check the path.") from None
+
+
+if __name__ == "__main__":
+    run(main)
