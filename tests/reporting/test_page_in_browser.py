@@ -171,10 +171,9 @@ def test_a_drawn_digit_is_read(page: Page, stroke: list[tuple[float, float]], di
     assert page.locator("#verdict").inner_text() == f"It is a {digit}."
     best = page.locator(".bar.best span").all_inner_texts()
     assert best == [str(digit)] * 2  # by the CNN and by the ViT
-    seen = page.evaluate(
-        "document.getElementById('seen').getContext('2d').getImageData(0, 0, 28, 28).data.reduce((a, b) => a + b)"
-    )
-    assert seen > 255 * (28 * 28 + 3 * 20)  # more than twenty white pixels, and no transparent one
+    sum_of_pixels = "seen.getContext('2d').getImageData(0, 0, 28, 28).data.reduce((a, b) => a + b)"
+    # more than twenty white pixels, and no transparent one
+    assert page.evaluate(sum_of_pixels) > 255 * (28 * 28 + 3 * 20)
 
 
 def test_strokes_can_be_taken_back(page: Page) -> None:

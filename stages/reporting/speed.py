@@ -1,0 +1,50 @@
+"""metrics/benchmark.json as text for the README."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from stages.reporting.results import TITLES
+from stages.reporting.table import as_markdown
+
+COLUMNS = (
+    "Model",
+    "Training, images/s",
+    "Share of sgemm",
+    "Against the plain recipe",
+    "One digit alone",
+    "One digit of 256",
+    "Peak memory",
+)
+
+
+def benchmark(figures: Mapping[str, Any]) -> str:
+    """Write a row a model, and below on what machine and how long 99 % takes."""
+    if "machine" not in figures:
+        return "Not measured yet; `make bench` does.\n"
+    machine, goal = figures["machine"], figures.get("time_to_99")
+    rows = [
+        (
+            TITLES.get(name, name),
+            f"{of_model['train_images_per_second']:,.0f}",
+            f"{of_model['share_of_sgemm']:.0%}",
+            f"{of_model['speedup_vs_plain']:.1f} times as fast",
+            f"{1000 / of_model['infer_images_per_second_b1']:.3g} ms",
+            f"{1000 / of_model['infer_images_per_second_b256']:.3g} ms",
+            f"{of_model['peak_memory_mb']:,.0f} MB",
+        )
+        for name, of_model in figures.items()
+        if name not in ("machine", "time_to_99")
+    ]
+    text = as_markdown(COLUMNS, rows)
+    text += (
+        f"\nOn {machine['processor']}: {machine['threads']} threads, PyTorch {machine['torch']}, "
+        f"float32 matrix products (sgemm) at {machine['sgemm_gflops']:.0f} GFLOP/s; medians of "
+        f"{machine['rounds']} rounds.\n"
+    )
+    if goal:
+        text += (
+            f"\n99.0 % of the test digits: our CNN after {goal['cnn']:.0f} s of training "
+            f"({goal['cnn_epochs']:g} epochs), the tutorials' after {goal['plain']:.0f} s "
+            f"({goal['plain_epochs']} epochs): {goal['ratio']:.1f} times sooner.\n"
+        )
+    return text
