@@ -1,21 +1,24 @@
-"""Command, no stage: write the results table into README.md, from the same files as the report."""
+"""Command, no stage: write the tables of README.md, from the same files as the report."""
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
-from stages.reporting.results import read_result
+from stages.reporting.results import ModelResult, read_result
+from stages.reporting.seeds import Spread, read_spreads
+from stages.reporting.speed import benchmark
 from stages.reporting.table import markdown
 from stages.system.errors import UserError, run
 from stages.system.files import write_text
 
 README = Path("README.md")
-START, END = "<!-- results -->\n", "<!-- /results -->\n"
 
 
 def main() -> None:
     text = README.read_text(encoding="utf-8")
-    write_text(README, with_results(text, Path("metrics"), models()))
+    write_text(README, with_figures(text, Path("metrics"), models()))
 
 
 def models(pipeline: Path = Path("dvc.yaml")) -> list[str]:
@@ -24,18 +27,37 @@ def models(pipeline: Path = Path("dvc.yaml")) -> list[str]:
     return variables["comparison"]["models"]
 
 
-def with_results(text: str, metrics: Path, names: list[str]) -> str:
-    """Replace what stands between the two markers in `text` by today's table.
+def with_figures(text: str, metrics: Path, names: list[str]) -> str:
+    """Put today's figures into `text`, between the markers that are there for them.
 
     Raises:
         UserError: a marker is missing.
     """
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
+    results = [read_result(metrics, name) for name in names]
+    spreads = read_spreads(metrics / "seeds.csv")
+    text = between(text, "results", markdown(results) + over_seeds(results, spreads))
+    figures = json.loads((metrics / "benchmark.json").read_text(encoding="utf-8"))
+    return between(text, "benchmark", benchmark(figures))
+
+
+def between(text: str, name: str, content: str) -> str:
+    """Replace what stands between <!-- name --> and <!-- /name --> by `content`."""
+    first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
+    before, start, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not start or not end:
-        raise UserError(f"{README} needs the lines {START.strip()} and {END.strip()}; add them.")
-    table = markdown([read_result(metrics, name) for name in names])
-    return f"{before}{START}\n{table}\n{END}{after}"
+        raise UserError(f"{README} needs the lines {first.strip()} and {last.strip()}; add them.")
+    return f"{before}{first}\n{content}\n{last}{after}"
+
+
+def over_seeds(results: list[ModelResult], spreads: Mapping[str, Spread]) -> str:
+    """Say how much of the accuracies is luck; nothing where there is one seed alone."""
+    parts = [
+        f"{result.title} {spread.mean:.2%} ± {spread.std:.2%} ({spread.seeds} seeds)"
+        for result in results
+        if (spread := spreads.get(result.name)) and spread.std is not None
+    ]
+    return f"\nMean ± standard deviation over seeds: {', '.join(parts)}.\n" if parts else ""
 
 
 if __name__ == "__main__":

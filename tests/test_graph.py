@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from stages.models.registry import MODELS
-from stages.readme import README, models, with_results
+from stages.readme import README, models, with_figures
 from tests.conftest import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
@@ -135,6 +135,6 @@ def test_each_stage_in_the_lock_used_what_the_one_before_it_made() -> None:
 
 def test_the_readme_shows_the_committed_figures() -> None:
     text = (ROOT / README).read_text(encoding="utf-8")
-    assert with_results(text, ROOT / "metrics", models(ROOT / "dvc.yaml")) == text, (
+    assert with_figures(text, ROOT / "metrics", models(ROOT / "dvc.yaml")) == text, (
         "run `make readme`"
     )

@@ -246,6 +246,19 @@ def test_pictures_are_read_with_the_trained_models(
     assert isinstance(one["detectors"]["frcnn"], list)
 
 
+def test_the_tour_of_the_readme_works(run: Command, tiny: Path) -> None:
+    section = (ROOT / "README.md").read_text().split("## A tour\n")[1].split("\n## ")[0]
+    commands = [line[2:] for line in section.splitlines() if line.startswith("$ ")]
+    assert commands[:2] == ["make repro", "source .venv/bin/activate"]  # done for the tests already
+    changed, diff, *rest = commands[2:]
+    assert set(ran(run("bash", "-c", changed))) == {"train_vit", "evaluate@vit", "report"}
+    assert json.loads((tiny / "metrics/train/vit.json").read_text())["epochs"] == 20
+    assert re.search(r"metrics/train/vit.json +epochs +2.0 +20.0 +18.0", run("bash", "-c", diff))
+    assert [command.split()[2] for command in rest] == ["stages.predict"]
+    assert "4 digits, from left to right" in run("bash", "-c", rest[0])
+    (tiny / "seen.png").unlink()
+
+
 def test_trained_classifiers_are_exported(run: Command, tiny: Path, tmp_path: Path) -> None:
     output = run(sys.executable, "-m", "stages.export", "--folder", str(tmp_path))
     written = sorted(path.name for path in tmp_path.iterdir())

@@ -41,7 +41,7 @@ class ModelResult:
     attention: list[dict[str, Any]]  # empty for models without
     scenes: list[dict[str, Any]]  # empty for all but a detector
     timing: dict[str, Any] | None  # None when it is of other weights than those evaluated
-    benchmark: dict[str, Any] | None  # its part of metrics/benchmark.json
+    benchmark: dict[str, Any] | None  # its part of metrics/benchmark.json, and `machine`
     lab: LabResult
 
     @property
@@ -71,7 +71,6 @@ def read_result(metrics: Path, name: str) -> ModelResult:
     Raises:
         UserError: one is missing or damaged.
     """
-    benchmark = metrics / "benchmark.json"
     try:
         examples = _json(metrics / f"examples/{name}.json")
         robustness = _rows(metrics / f"robustness/{name}.csv")
@@ -97,7 +96,7 @@ def read_result(metrics: Path, name: str) -> ModelResult:
             attention=examples.get("attention", []),
             scenes=examples.get("scenes", []),
             timing=_timing(metrics / f"timing/{name}.json", examples["weights_sha256"]),
-            benchmark=_json(benchmark).get(name) if benchmark.exists() else None,
+            benchmark=_benchmark(metrics / "benchmark.json", name),
             lab=LAB.get(name, LabResult()),
         )
     except FileNotFoundError as error:
@@ -122,6 +121,11 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _numbers(path: Path) -> list[dict[str, float]]:
     return [{key: float(value) for key, value in row.items()} for row in _rows(path)]
+
+
+def _benchmark(path: Path, name: str) -> dict[str, Any] | None:
+    figures = _json(path) if path.exists() else {}
+    return figures[name] | {"machine": figures["machine"]} if name in figures else None
 
 
 def _timing(path: Path, weights: str) -> dict[str, Any] | None:

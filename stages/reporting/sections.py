@@ -98,6 +98,7 @@ def make_tables(results: Sequence[ModelResult], comparison: Mapping[str, Any]) -
                 "(left out).",
             )
         )
+    machine = next((r.benchmark["machine"] for r in results if r.benchmark), None)
     tables.append(
         Table(
             "environment",
@@ -105,7 +106,8 @@ def make_tables(results: Sequence[ModelResult], comparison: Mapping[str, Any]) -
             ("Model", "Device", "Threads", "PyTorch", "Matrix products"),
             [_environment(result) for result in results if result.timing],
             "Matrix products: float32 GFLOP/s of large ones, measured just before each training; "
-            "on a shared machine they swing. Training is to be held against them.",
+            "on a shared machine they swing. Training is to be held against them."
+            + (f" {_on(machine)}" if machine else ""),
         )
     )
     return [table for table in tables if table.rows]
@@ -155,3 +157,10 @@ def _environment(result: ModelResult) -> tuple[str, ...]:
     timing = result.timing or {}
     speed = f"{timing['sgemm_gflops']:.0f} GFLOP/s"
     return (result.title, timing["device"], str(timing["threads"]), timing["torch"], speed)
+
+
+def _on(machine: Mapping[str, Any]) -> str:
+    return (
+        f"Answers were timed on {machine['processor']}, with {machine['threads']} threads, "
+        f"PyTorch {machine['torch']} and Python {machine['python']} under {machine['system']}."
+    )

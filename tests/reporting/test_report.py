@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 from stages.data import label_errors
-from stages.readme import END, START, with_results
+from stages.readme import between, over_seeds, with_figures
 from stages.reporting import figures, page, sections, table
 from stages.reporting.comparison import against_each_other, against_lab, compare
 from stages.reporting.lab import LabResult
 from stages.reporting.results import ModelResult, read_result
 from stages.reporting.sections import make_tables
 from stages.reporting.seeds import COLUMNS, Spread, read_spreads
+from stages.reporting.speed import benchmark
 from stages.system.errors import UserError
 
 QUALITY = {
@@ -36,7 +37,23 @@ QUALITY = {
     "file_bytes": 791856,
     "other_handwriting": {"digits": 1797, "accuracy": 0.95},
 }
-BENCHMARK = {"infer_images_per_second_b1": 500, "infer_images_per_second_b256": 8000}
+BENCHMARK = {
+    "train_images_per_second": 2500,
+    "infer_images_per_second_b1": 500,
+    "infer_images_per_second_b256": 8000,
+    "share_of_sgemm": 0.64,
+    "speedup_vs_plain": 1.4,
+    "peak_memory_mb": 900,
+}
+MACHINE = {
+    "processor": "Xeon, 2 cores",
+    "threads": 2,
+    "torch": "2",
+    "python": "3.11",
+    "system": "Linux",
+    "sgemm_gflops": 300,
+    "rounds": 5,
+}
 ROBUSTNESS = (
     "corruption,severity,accuracy\nnone,0,0.99\nstripe,1,0.4\nfgsm,0,1\nfgsm,0.1,0.8\npgd,0.1,0.5\n"
 )
@@ -69,7 +86,7 @@ def metrics(tmp_path: Path) -> Path:
     put("predictions/cnn.csv", HEADER + row(0, 0) * 3 + row(4, 9) + row(0, 0) * 6)
     put("reliability/cnn.csv", "confidence,right,count\n0.9100,0.9000,10\n")
     put("robustness/cnn.csv", ROBUSTNESS)
-    put("benchmark.json", json.dumps({"cnn": BENCHMARK}))
+    put("benchmark.json", json.dumps({"cnn": BENCHMARK, "machine": MACHINE}))
     examples = {
         "weights_sha256": "abc",
         "misclassified": [ERROR | {"pixels": pixels}],
@@ -346,13 +363,32 @@ def test_the_short_form_links_its_figures(result: ModelResult) -> None:
     assert table.markdown([result]) in text
 
 
-def test_the_readme_table_is_replaced_between_its_markers(metrics: Path) -> None:
-    old = f"# Title\n{START}old table\n{END}more\n"
-    new = with_results(old, metrics, ["cnn"])
+def test_the_readmes_tables_are_replaced_between_their_markers(metrics: Path) -> None:
+    (metrics / "seeds.csv").write_text(",".join(COLUMNS) + "\n")
+    markers = "<!-- results -->\nold table\n<!-- /results -->\n"
+    old = f"# Title\n{markers}more\n{markers.replace('results', 'benchmark')}end\n"
+    new = with_figures(old, metrics, ["cnn"])
     assert "99.60% (lab 98.50%)" in new
+    assert "0.125 ms" in new
     assert "old table" not in new
     assert new.startswith("# Title\n")
-    assert new.endswith("more\n")
-    assert with_results(new, metrics, ["cnn"]) == new
-    with pytest.raises(UserError, match="needs the lines"):
-        with_results("# Title\n", metrics, ["cnn"])
+    assert new.endswith("end\n")
+    assert with_figures(new, metrics, ["cnn"]) == new
+    with pytest.raises(UserError, match="needs the lines <!-- results -->"):
+        between("# Title\n", "results", "")
+
+
+def test_the_readme_sums_up_the_seeds(result: ModelResult) -> None:
+    spread = Spread(3, 0.995, 0.0004, 0.9946, 0.9954)
+    assert "CNN 99.50% ± 0.04% (3 seeds)." in over_seeds([result], {"cnn": spread})
+    assert over_seeds([result], {"cnn": replace(spread, std=None)}) == ""
+    assert over_seeds([result], {}) == ""
+
+
+def test_the_benchmark_is_written_out() -> None:
+    assert "make bench" in benchmark({})
+    goal = {"cnn": 30, "cnn_epochs": 1.5, "plain": 450, "plain_epochs": 8, "ratio": 15.0}
+    text = benchmark({"cnn": BENCHMARK, "machine": MACHINE, "time_to_99": goal})
+    assert "| CNN | 2,500 | 64% | 1.4 times as fast | 2 ms | 0.125 ms | 900 MB |" in text
+    assert "On Xeon, 2 cores: 2 threads" in text
+    assert "our CNN after 30 s of training (1.5 epochs), the tutorials' after 450 s" in text
