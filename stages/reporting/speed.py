@@ -1,4 +1,4 @@
-"""metrics/benchmark.json as text for the README."""
+"""metrics/benchmark.json as a table, for the report and the README."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,24 +17,26 @@ COLUMNS = (
 )
 
 
+def row(title: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
+    """Write down what was measured of one model."""
+    return (
+        title,
+        f"{figures['train_images_per_second']:,.0f}",
+        f"{figures['share_of_sgemm']:.0%}",
+        f"{figures['speedup_vs_plain']:.1f} times as fast",
+        f"{1000 / figures['infer_images_per_second_b1']:.3g} ms",
+        f"{1000 / figures['infer_images_per_second_b256']:.3g} ms",
+        f"{figures['peak_memory_mb']:,.0f} MB",
+    )
+
+
 def benchmark(figures: Mapping[str, Any]) -> str:
-    """Write a row a model, and below on what machine and how long 99 % takes."""
+    """Write Markdown: a row a model, and below on what machine and how long 99 % takes."""
     if "machine" not in figures:
         return "Not measured yet; `make bench` does.\n"
     machine, goal = figures["machine"], figures.get("time_to_99")
-    rows = [
-        (
-            TITLES.get(name, name),
-            f"{of_model['train_images_per_second']:,.0f}",
-            f"{of_model['share_of_sgemm']:.0%}",
-            f"{of_model['speedup_vs_plain']:.1f} times as fast",
-            f"{1000 / of_model['infer_images_per_second_b1']:.3g} ms",
-            f"{1000 / of_model['infer_images_per_second_b256']:.3g} ms",
-            f"{of_model['peak_memory_mb']:,.0f} MB",
-        )
-        for name, of_model in figures.items()
-        if name not in ("machine", "time_to_99")
-    ]
+    models = {k: v for k, v in figures.items() if k not in ("machine", "time_to_99")}
+    rows = [row(TITLES.get(name, name), of_model) for name, of_model in models.items()]
     text = as_markdown(COLUMNS, rows)
     text += (
         f"\nOn {machine['processor']}: {machine['threads']} threads, PyTorch {machine['torch']}, "

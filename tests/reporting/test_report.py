@@ -311,9 +311,16 @@ def table_of(name: str, results: Sequence[ModelResult], **spreads: Spread) -> se
 
 def test_what_a_model_costs(result: ModelResult) -> None:
     (row,) = table_of("price", [result]).rows
-    assert row == ("CNN", "196,698", "27.6", "0.8 MB", "183 s", "1,004 MB", "2 ms", "0.125 ms")
-    (row,) = table_of("price", [replace(result, timing=None, benchmark=None)]).rows
-    assert row[4:] == ("-", "-", "-", "-")
+    assert row == ("CNN", "196,698", "27.6", "0.8 MB", "183 s", "1,004 MB")
+    (row,) = table_of("price", [replace(result, timing=None)]).rows
+    assert row[4:] == ("-", "-")
+
+
+def test_how_fast_a_model_is(result: ModelResult) -> None:
+    (row,) = table_of("speed", [result, replace(result, benchmark=None)]).rows
+    assert row[:4] == ("CNN", "2,500", "64%", "1.4 times as fast")
+    assert row[4:] == ("2 ms", "0.125 ms", "900 MB")
+    assert "Xeon, 2 cores" in table_of("environment", [result]).description
 
 
 def test_the_seeds_are_summed_up(result: ModelResult, tmp_path: Path) -> None:
