@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help repro test lint seeds bench readme lock clean
+.PHONY: help repro test lint seeds bench verify readme lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -19,12 +19,15 @@ lint: $(VENV)/dev ## check style and types
 	ruff format --check .
 	mypy
 
-SEEDS ?= cnn=5 frcnn=3 vgg16=2 alexnet=3 vit=3
+SEEDS ?= cnn=5 frcnn=3 vgg16=1 alexnet=3 vit=3
 seeds: $(VENV)/runtime ## train from several seeds, into metrics/seeds.csv; choose: SEEDS="cnn=5 vit=3"
 	python -m stages.seeds $(SEEDS)
 
 bench: $(VENV)/runtime ## time training and inference, into metrics/benchmark.json (20 minutes)
 	python -m stages.bench
+
+verify: $(VENV)/runtime ## read again what dvc.lock names: outputs, git, DVC's cache
+	python -m stages.verify
 
 readme: $(VENV)/runtime ## write the results table of README.md from metrics/
 	python -m stages.readme

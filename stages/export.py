@@ -13,9 +13,9 @@ import torch
 
 from stages.models.faster_rcnn import DigitDetector
 from stages.models.registry import load
-from stages.readme import models
 from stages.system.errors import run
 from stages.system.files import new_file
+from stages.system.pipeline import models
 
 
 def main() -> None:

@@ -5,23 +5,23 @@ one digit or several. A folder stands for the pictures in it, - for one from sta
 """
 
 import argparse
-import io
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 
-from stages.data.handwriting import read_picture
 from stages.models.registry import load
 from stages.params import load_params
 from stages.prediction.reading import Reading, read
-from stages.readme import models as all_models
 from stages.reporting.results import TITLES
 from stages.system.errors import UserError, run
 from stages.system.machine import set_up
+from stages.system.pipeline import models as all_models
 
+DRAWN = (".png", ".jpg", ".pdf", ".svg")
 UNREADABLE = 2  # exit code when a picture could not be read; the others are answered all the same
 
 
@@ -34,20 +34,21 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="write JSON for machines")
     parser.add_argument("--show", type=Path, metavar="FILE.png", help="draw what the models saw")
     arguments = parser.parse_args()
+    if arguments.show and arguments.show.suffix not in DRAWN:
+        parser.error(f"--show takes a file that ends in {', '.join(DRAWN)}")
     device = set_up(load_params().runtime)
     networks = {n: load(n, Path(f"models/{n}.safetensors")).to(device) for n in arguments.models}
 
-    readings: list[tuple[str, bytes, Reading]] = []
+    readings: list[tuple[str, Reading]] = []
     answers: list[dict[str, Any]] = []
     for name in _named(arguments.pictures):
         try:
-            content = _content(name)
-            reading = read(read_picture(io.BytesIO(content), name), networks, device)
+            reading = read(_content(name), name, networks, device)
         except UserError as error:
             print(f"predict: {error}", file=sys.stderr)
             answers.append({"picture": name, "error": str(error)})
             continue
-        readings.append((name, content, reading))
+        readings.append((name, reading))
         answers.append({"picture": name} | as_json(reading))
         if not arguments.json:
             print(as_table(name, reading, arguments.models))
@@ -57,7 +58,7 @@ def main() -> None:
         from stages.prediction.drawing import draw  # matplotlib takes a second to start
 
         draw(readings, arguments.show)
-    if len(readings) < len(answers) or not answers:
+    if len(readings) < len(answers):
         sys.exit(UNREADABLE)
 
 
@@ -75,16 +76,27 @@ def as_table(name: str, reading: Reading, models: list[str]) -> str:
 
 
 def as_json(reading: Reading) -> dict[str, Any]:
-    """Everything that the models said, in plain values; boxes are left, top, right, bottom."""
+    """Everything that the models said, in plain values.
+
+    Boxes are left, top, right, bottom in pixels of the file.
+    """
+
+    def whole(box: Sequence[float]) -> list[int]:
+        return [round(edge / reading.reduced) for edge in box]
+
     classifiers = {
         name: [{"digit": int(row.argmax()), "probabilities": row.round(6).tolist()} for row in rows]
         for name, rows in reading.probabilities.items()
     }
     detectors = {
-        name: [{"digit": f.digit, "score": round(f.score, 6), "box": f.box} for f in found]
+        name: [{"digit": f.digit, "score": round(f.score, 6), "box": whole(f.box)} for f in found]
         for name, found in reading.found.items()
     }
-    return {"boxes": reading.boxes, "classifiers": classifiers, "detectors": detectors}
+    return {
+        "boxes": [*map(whole, reading.boxes)],
+        "classifiers": classifiers,
+        "detectors": detectors,
+    }
 
 
 def _named(pictures: list[str]) -> list[str]:
@@ -109,6 +121,8 @@ def _content(name: str) -> bytes:
         return Path(name).read_bytes()
     except FileNotFoundError:
         raise UserError(f"{name} is missing; check the path.") from None
+    except OSError as error:
+        raise UserError(f"{name} cannot be read: {error.strerror}.") from None
 
 
 if __name__ == "__main__":

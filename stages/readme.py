@@ -1,17 +1,15 @@
 """Command, no stage: write the tables of README.md, from the same files as the report."""
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
-from stages.reporting.results import ModelResult, read_result
+from stages.reporting.results import ModelResult, read_benchmark, read_result
 from stages.reporting.seeds import Spread, read_spreads
 from stages.reporting.speed import benchmark
 from stages.reporting.table import markdown
 from stages.system.errors import UserError, run
 from stages.system.files import write_text
+from stages.system.pipeline import models
 
 README = Path("README.md")
 
@@ -19,12 +17,6 @@ README = Path("README.md")
 def main() -> None:
     text = README.read_text(encoding="utf-8")
     write_text(README, with_figures(text, Path("metrics"), models()))
-
-
-def models(pipeline: Path = Path("dvc.yaml")) -> list[str]:
-    """Read the list of models where it stands once, in dvc.yaml."""
-    (variables,) = yaml.safe_load(pipeline.read_text(encoding="utf-8"))["vars"]
-    return variables["comparison"]["models"]
 
 
 def with_figures(text: str, metrics: Path, names: list[str]) -> str:
@@ -36,8 +28,7 @@ def with_figures(text: str, metrics: Path, names: list[str]) -> str:
     results = [read_result(metrics, name) for name in names]
     spreads = read_spreads(metrics / "seeds.csv")
     text = between(text, "results", markdown(results) + over_seeds(results, spreads))
-    figures = json.loads((metrics / "benchmark.json").read_text(encoding="utf-8"))
-    return between(text, "benchmark", benchmark(figures))
+    return between(text, "benchmark", benchmark(read_benchmark(metrics / "benchmark.json")))
 
 
 def between(text: str, name: str, content: str) -> str:
@@ -55,7 +46,9 @@ def over_seeds(results: list[ModelResult], spreads: Mapping[str, Spread]) -> str
     parts = [
         f"{result.title} {spread.mean:.2%} ± {spread.std:.2%} ({spread.seeds} seeds)"
         for result in results
-        if (spread := spreads.get(result.name)) and spread.std is not None
+        if (spread := spreads.get(result.name))
+        and spread.std is not None
+        and result.quality["accuracy"] in spread.accuracies
     ]
     return f"\nMean ± standard deviation over seeds: {', '.join(parts)}.\n" if parts else ""
 

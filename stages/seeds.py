@@ -15,10 +15,10 @@ from typing import Any
 import dvc.api
 
 from stages.params import load_params
-from stages.readme import models
-from stages.reporting.seeds import COLUMNS
+from stages.reporting.seeds import COLUMNS, read_rows
 from stages.system.errors import UserError, run
 from stages.system.files import write_text
+from stages.system.pipeline import models
 
 SEEDS = Path("metrics/seeds.csv")
 
@@ -27,12 +27,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wanted", nargs="+", metavar="MODEL=COUNT")
     wanted = dict(_count_of(text) for text in parser.parse_args().wanted)
-    with open(SEEDS, encoding="utf-8", newline="") as file:
-        rows: list[dict[str, Any]] = list(csv.DictReader(file))
+    known = models()
+    rows: list[dict[str, Any]] = [row for row in read_rows(SEEDS) if row["model"] in known]
     for model, count in wanted.items():
         new = [run_experiment(model, seed) for seed in range(1, count + 1)]
         rows = [row for row in rows if row["model"] != model] + new
-        rows.sort(key=lambda row: (models().index(row["model"]), int(row["seed"])))
+        rows.sort(key=lambda row: (known.index(row["model"]), int(row["seed"])))
         write_text(SEEDS, _csv(rows))
 
 

@@ -10,7 +10,9 @@ import pytest
 import yaml
 
 from stages.models.registry import MODELS
-from stages.readme import README, models, with_figures
+from stages.readme import README, with_figures
+from stages.reporting.seeds import read_rows
+from stages.system.pipeline import models
 from tests.conftest import ROOT
 
 PIPELINE = yaml.safe_load((ROOT / "dvc.yaml").read_text(encoding="utf-8"))
@@ -131,6 +133,14 @@ def test_each_stage_in_the_lock_used_what_the_one_before_it_made() -> None:
     ]
     assert {path for _, path, *_ in pairs} >= {"data/raw", "models/cnn.safetensors"}
     assert not [pair[:2] for pair in pairs if pair[2] != pair[3]]
+
+
+def test_the_seeds_hold_the_committed_run(committed: dict[str, Any]) -> None:
+    for row in read_rows(ROOT / "metrics/seeds.csv"):
+        if int(row["seed"]) == committed["seed"]:
+            quality = json.loads((ROOT / f"metrics/{row['model']}.json").read_text())
+            assert int(row["errors"]) == quality["errors"], "run `make seeds`"
+            assert float(row["nll"]) == pytest.approx(quality["nll"], abs=1e-9)
 
 
 def test_the_readme_shows_the_committed_figures() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -18,8 +19,8 @@ from safetensors.torch import load_file, save_file
 
 from stages.data import weights
 from stages.models.transfer import make_trunk
-from stages.readme import models
 from stages.reporting.seeds import COLUMNS
+from stages.system.pipeline import models
 from tests.conftest import ROOT
 from tests.digits import digits, write_data_set
 
@@ -264,6 +265,51 @@ def test_trained_classifiers_are_exported(run: Command, tiny: Path, tmp_path: Pa
     written = sorted(path.name for path in tmp_path.iterdir())
     assert written == ["alexnet.onnx", "cnn.onnx", "vgg16.onnx", "vit.onnx"]
     assert "frcnn: left out" in output
+
+
+def overwrite_unnoticed(path: Path) -> bytes:
+    """Change one byte of a file and keep its size and time, as a failing disk would."""
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    return bytes(content)
+
+
+def mend(run: Command, fault: str) -> None:
+    """Do what a fault's message says."""
+    commands = re.findall("`([^`]*)`", fault)
+    for command in commands:
+        run("bash", "-c", command)
+
+
+def test_verify_sees_what_dvc_does_not(run: Command, tiny: Path) -> None:
+    verify = (sys.executable, "-m", "stages.verify")
+    assert "are what dvc.lock says" in run(*verify)
+    model = tiny / "models/vit.safetensors"
+    whole = model.read_bytes()
+
+    overwrite_unnoticed(model)
+    assert "up to date" in run("dvc", "status")
+    (fault,) = run(*verify, fails=True).splitlines()
+    assert "models/vit.safetensors is not what dvc.lock says" in fault
+    mend(run, fault)
+    assert model.read_bytes() == whole
+    run(*verify)
+
+    lock = yaml.safe_load((tiny / "dvc.lock").read_text())["stages"]["train_vit"]
+    (md5,) = [out["md5"] for out in lock["outs"] if out["path"].startswith("models/")]
+    overwrite_unnoticed(tiny / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}")
+    (fault,) = run(*verify, fails=True).splitlines()
+    assert "in DVC's cache is damaged (models/vit.safetensors)" in fault
+    mend(run, fault)
+    assert model.read_bytes() == whole
+    run(*verify)
+
+    overwrite_unnoticed(tiny / "metrics/vit.json")
+    (fault,) = run(*verify, fails=True).splitlines()
+    assert "metrics/vit.json is not what dvc.lock says: `git checkout metrics/vit.json`" in fault
 
 
 def test_what_no_stage_tracks_reruns_nothing(run: Command) -> None:

@@ -1,6 +1,9 @@
 """One model's training and inference, as its stage does them, in pieces small enough to time."""
 
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,11 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from stages.models.cnn import CNN
 from stages.models.faster_rcnn import DigitDetector, classify_digits
 from stages.models.inference import predict_logits
-from stages.models.transfer import Transfer
-from stages.models.vit import ViT
+from stages.models.registry import MODELS
+from stages.models.transfer import NETWORKS, Transfer
 from stages.params import Params, Training
 from stages.training.classification import Classification
 from stages.training.detection import Detection
@@ -25,51 +27,73 @@ SCENES = 500  # Faster R-CNN makes the scenes of an epoch at once; an epoch of s
 def build(name: str, params: Params) -> nn.Module:
     """Build the network of params.yaml; its weights, which cost no time, are random."""
     section: Any = getattr(params, name)
+    arguments = section.architecture()
     if name == "frcnn":
-        return DigitDetector(backbone=params.cnn.architecture(), **section.architecture())
-    if name == "vit":
-        return ViT(**section.architecture())
-    if name == "cnn":
-        return CNN(**section.architecture())
-    network: Any = name
-    model = Transfer(network=network, **section.architecture())
-    model.freeze(section.frozen_blocks)
+        arguments["backbone"] = params.cnn.architecture()
+    if name in NETWORKS:
+        arguments["network"] = name
+    model = MODELS[name](**arguments)
+    if isinstance(model, Transfer):
+        model.freeze(section.frozen_blocks)
     return model
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep the training's progress off the terminal: it is of many short trainings here."""
+    with open(os.devnull, "w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
+        yield
 
 
 @dataclass
 class Workload:
-    """A model with what it learns from; an image of Faster R-CNN is a scene in training."""
+    """A model with what it learns from; an image of Faster R-CNN is a scene in training.
+
+    `whole_epochs`: trained in no smaller portions.
+    """
 
     model: nn.Module
     task: Task
     recipe: Training
     head_lr: float | None
     device: torch.device
+    whole_epochs: bool
 
     @classmethod
-    def of(cls, name: str, params: Params, training: Split, device: torch.device) -> "Workload":
+    def of(
+        cls,
+        name: str,
+        params: Params,
+        training: Split,
+        device: torch.device,
+        validation: Split | None = None,
+    ) -> "Workload":
+        """Prepare what the stage of model `name` does; without `validation`, to be timed."""
         section = getattr(params, name)
-        a_few = (training[0][:10], training[1][:10])
+        to_score = validation or (training[0][:10], training[1][:10])
         task: Task
         if name == "frcnn":
-            most = SCENES * len(training[0]) // section.scenes.scenes(len(training[0]))
-            task = Detection((training[0][:most], training[1][:most]), a_few, section)
+            if validation is None:
+                most = SCENES * len(training[0]) // section.scenes.scenes(len(training[0]))
+                training = (training[0][:most], training[1][:most])
+            task = Detection(training, to_score, section)
         else:
-            task = Classification(training, a_few, section)
+            task = Classification(training, to_score, section)
         head_lr = getattr(section, "head_lr", None)
-        return cls(build(name, params), task, section, head_lr, device)
+        whole_epochs = name == "frcnn" and validation is None
+        return cls(build(name, params), task, section, head_lr, device, whole_epochs)
 
     def train(self, images: int) -> float:
         """Train on so many images, in whole batches, and return the images per second.
 
-        Of Faster R-CNN, in whole epochs.
+        Of Faster R-CNN, in whole epochs, since the scenes of one are made at once.
         """
-        whole = self.task.steps_per_epoch if isinstance(self.task, Detection) else 1
+        whole = self.task.steps_per_epoch if self.whole_epochs else 1
         steps = whole * max(1, images // self.task.batch_size // whole)
         epochs = steps / self.task.steps_per_epoch
         recipe = self.recipe.model_copy(update={"epochs": epochs})
-        trained = train(self.model, self.task, recipe, 0, self.device, self.head_lr)
+        with quietly():
+            trained = train(self.model, self.task, recipe, 0, self.device, self.head_lr)
         return trained.samples / trained.seconds
 
     def infer(self, images: Tensor, batch_size: int) -> float:

@@ -5,11 +5,10 @@ their centre of mass in the middle; ink is bright on black (LeCun et al., 1998).
 seen nothing else misreads a photo as it comes: dark on light, squashed, off centre.
 """
 
+import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -21,6 +20,7 @@ from stages.system.errors import UserError
 SIDE, BOX = 28, 20
 LARGEST = 1600  # pixels a side; what is larger is reduced before it is looked at
 LEAST_CONTRAST = 0.15  # of ink to paper, both 0..1
+MOST_DIGITS = 100
 SPECK = 0.2  # what is smaller than this share of the largest digit is dirt
 
 Box = tuple[int, int, int, int]
@@ -35,42 +35,48 @@ class Handwriting:
     """float32 (H, W), from 0, paper, to 1, the darkest ink"""
     digits: list[Box]
     """where there is something written, from left to right"""
-    reduced: float
-    """size of `ink` against the picture's, at most 1"""
 
 
-def read_picture(source: Path | BinaryIO, name: str) -> Handwriting:
-    """Find the ink in a picture of any size and format, dark on light or light on dark.
+def open_picture(content: bytes, name: str) -> tuple[np.ndarray, float]:
+    """Decode a picture of any size and format.
 
-    A camera's orientation is heeded, transparency is taken for paper, and light that falls off over
-    the page is evened out.
+    A camera's orientation is heeded, and transparency is taken for paper.
+
+    Returns:
+        Grey values 0..1, (H, W), at most LARGEST a side, and by how much it was reduced for that:
+        its size against the picture's, at most 1.
 
     Raises:
-        UserError: it is missing, is no picture, or nothing is written in it.
+        UserError: it is no picture, or is damaged.
     """
     try:
-        with Image.open(source) as picture:
-            upright = ImageOps.exif_transpose(picture).convert("RGBA")
-    except FileNotFoundError:
-        raise UserError(f"{name} is missing; check the path.") from None
-    except (UnidentifiedImageError, OSError, ValueError, Image.DecompressionBombError) as error:
+        with Image.open(io.BytesIO(content)) as picture:
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode.startswith("I"):  # more than 8 bits a pixel
+                deep = np.asarray(upright, dtype=np.float32)
+                scaled = deep * (255 / max(float(deep.max()), 1))
+                upright = Image.fromarray(scaled.astype(np.uint8))
+            upright = upright.convert("RGBA")
+    except UnidentifiedImageError:
+        raise UserError(f"{name} is no picture, or of a kind that Pillow cannot read.") from None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{name} cannot be read as a picture: {error}") from None
     width = upright.width
     upright.thumbnail((LARGEST, LARGEST))
-    colour, opaque = upright.convert("RGB").convert("L"), upright.getchannel("A")
+    seen = np.asarray(upright.convert("RGB").convert("L"), dtype=np.float32) / 255
+    cover = np.asarray(upright.getchannel("A"), dtype=np.float32) / 255
     # Transparent is paper, and paper is of the other shade than what is drawn on it.
-    seen = np.asarray(colour, dtype=np.float32) / 255
-    cover = np.asarray(opaque, dtype=np.float32) / 255
-    drawn_dark = cover.min() == 1 or float((seen * cover).sum() / max(cover.sum(), 1)) < 0.5
-    grey = seen * cover + (1 - cover) * (1.0 if drawn_dark else 0.0)
-    return find_ink(grey, name, upright.width / width)
+    drawn_light = cover.min() < 1 and (seen * cover).sum() > cover.sum() / 2
+    return seen * cover + (1 - cover) * (0.0 if drawn_light else 1.0), upright.width / width
 
 
-def find_ink(grey: np.ndarray, name: str, reduced: float = 1.0) -> Handwriting:
-    """Tell ink from paper in grey values 0..1 (H, W); paper is what most of the border is.
+def find_ink(grey: np.ndarray, name: str) -> Handwriting:
+    """Tell ink from paper in grey values 0..1 (H, W), dark on light or light on dark.
+
+    Paper is what most of the border is; light that falls off over the page is evened out.
 
     Raises:
-        UserError: nothing stands out.
+        UserError: nothing stands out, or too much for digits.
     """
     grey = ndimage.gaussian_filter(grey, max(grey.shape) / 400)  # the grain of paper and camera
     if np.ptp(grey) < LEAST_CONTRAST:
@@ -86,7 +92,10 @@ def find_ink(grey: np.ndarray, name: str, reduced: float = 1.0) -> Handwriting:
     strokes = ink > threshold_otsu(ink)
     near = ndimage.binary_dilation(strokes, iterations=1 + max(grey.shape) // 100)
     ink = np.where(near, ink, 0).astype(np.float32)  # grain of the paper away from strokes
-    return Handwriting(ink, find_digits(strokes), reduced)
+    digits = find_digits(strokes)
+    if len(digits) > MOST_DIGITS:
+        raise UserError(f"{name} shows {len(digits)} separate marks; crop it to the digits.")
+    return Handwriting(ink, digits)
 
 
 def find_digits(strokes: np.ndarray) -> list[Box]:
@@ -108,7 +117,7 @@ def find_digits(strokes: np.ndarray) -> list[Box]:
             digits.remove(partner)
             box = whole([box, partner])
         digits.append(box)
-    return digits
+    return sorted(digits)
 
 
 def whole(boxes: Sequence[Box]) -> Box:

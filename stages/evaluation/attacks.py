@@ -23,8 +23,8 @@ def fgsm(model: nn.Module, images: Tensor, labels: Tensor, eps: float) -> Tensor
 def pgd(model: nn.Module, images: Tensor, labels: Tensor, eps: float, steps: int) -> Tensor:
     """Projected gradient descent (Madry et al., 2018): `steps` small steps, kept within eps.
 
-    Starts from the images themselves, so that it needs no random numbers. A step is 2.5 eps /
-    `steps`, as in the paper's code, so the attack can get from one end of the allowed to the other.
+    A step is 2.5 eps / `steps`, so that it can get from one end of the allowed to the other. Unlike
+    the paper's, it starts from the images themselves and so needs no random numbers.
     """
     changed = images
     for _ in range(steps):

@@ -17,9 +17,10 @@ from stages.params import Evaluate
 
 @dataclass(frozen=True)
 class Robustness:
-    """Accuracy (0..1) by what was done to the digits and how strongly, 0 for nothing or as it is.
+    """Accuracy (0..1) by what was done to the digits and how strongly.
 
-    For `fgsm` and `pgd` the strength is the largest change of a pixel, 0..1.
+    Strength: 0 for nothing, 1 for a corruption, and of an attack, `fgsm 0.1` say, the largest
+    change of a pixel, 0..1.
     """
 
     rows: list[tuple[str, float, float]]
@@ -79,10 +80,11 @@ def _attacked(
     def accuracy(changed: Tensor) -> float:
         with torch.inference_mode():
             right = model(changed).argmax(dim=1) == labels
-        return right.double().mean().item()
+        return right.float().mean().item()
 
     rows = [
-        ("fgsm", eps, accuracy(fgsm(model, images, labels, eps))) for eps in (0.0, *limits.fgsm_eps)
+        (f"fgsm {eps:g}", eps, accuracy(fgsm(model, images, labels, eps)))
+        for eps in (0.0, *limits.fgsm_eps)
     ]
     strongest = pgd(model, images, labels, limits.pgd_eps, limits.pgd_steps)
-    return [*rows, ("pgd", limits.pgd_eps, accuracy(strongest))]
+    return [*rows, (f"pgd {limits.pgd_eps:g}", limits.pgd_eps, accuracy(strongest))]

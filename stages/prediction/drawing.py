@@ -1,35 +1,31 @@
 """A picture of what the models saw in a picture."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image, ImageOps
 
 from stages.prediction.reading import Reading
 from stages.reporting.results import TITLES
 from stages.system.files import new_file
 
 
-def draw(readings: Sequence[tuple[str, bytes, Reading]], path: Path) -> None:
+def draw(readings: Sequence[tuple[str, Reading]], path: Path) -> None:
     """Draw each picture with the detector's boxes, and the 28x28 pixels of each digit beside it.
 
     Args:
-        readings: name and bytes of a picture, and what was read in it.
+        readings: the name of a picture, and what was read in it.
     """
-    widest = max(len(reading.images) for *_, reading in readings)
+    widest = max(len(reading.images) for _, reading in readings)
     figure = Figure(figsize=(4 + 1.6 * widest, 3.4 * len(readings)), layout="constrained")
     rows = figure.subplots(
         len(readings), 1 + widest, squeeze=False, width_ratios=[3, *[1.2] * widest]
     )
     for axes in rows.flat:
         axes.axis("off")
-    for row, (name, content, reading) in zip(rows, readings, strict=True):
-        with Image.open(io.BytesIO(content)) as picture:
-            row[0].imshow(np.asarray(ImageOps.exif_transpose(picture).convert("RGB")))
+    for row, (name, reading) in zip(rows, readings, strict=True):
+        row[0].imshow(reading.picture, cmap="gray", vmin=0, vmax=1)
         row[0].set_title(Path(name).name, fontsize=9)
         for found in (f for of_model in reading.found.values() for f in of_model):
             left, top, right, bottom = found.box
@@ -46,4 +42,4 @@ def draw(readings: Sequence[tuple[str, bytes, Reading]], path: Path) -> None:
             ]
             row[1 + i].set_title("\n".join(said), fontsize=7)
     with new_file(path) as partial:
-        figure.savefig(partial, format=path.suffix.lstrip(".") or "png", dpi=110)
+        figure.savefig(partial, format=path.suffix.lstrip("."), dpi=110)

@@ -41,9 +41,11 @@ def compare(
         "wrong_by_any": int(wrong.any(axis=0).sum()),
         "mean_accuracy_on_corrupted": {r.name: r.mean_corrupted for r in results},
         "seeds": {
-            result.name: asdict(spreads[result.name])
+            result.name: asdict(spread)
             for result in results
-            if spreads and result.name in spreads
+            # What was trained otherwise than the model at hand says nothing about it.
+            if (spread := (spreads or {}).get(result.name))
+            and result.quality["accuracy"] in spread.accuracies
         },
     }
     if len(results) > 1:

@@ -63,6 +63,7 @@ def _render(
         markdown_table=table.markdown(results),
         verdict=comparison["verdict"],
         models=_models(results),
+        checked=max((len(r.page["check"]["exact"]) for r in results if r.page), default=0),
         rounding=f"{_rounding(results):.2g}",
         script=(Path(__file__).parent / "draw.js").read_text(encoding="utf-8"),
         tables=make_tables(results, comparison),
@@ -77,7 +78,7 @@ def _models(results: Sequence[ModelResult]) -> str:
         for r in results
         if r.page
     ]
-    return json.dumps(models, separators=(",", ":")).replace("</", "<\\/") if models else ""
+    return json.dumps(models, separators=(",", ":")).replace("<", "\\u003c") if models else ""
 
 
 def _rounding(results: Sequence[ModelResult]) -> float:

@@ -41,14 +41,15 @@ class ModelResult:
     attention: list[dict[str, Any]]  # empty for models without
     scenes: list[dict[str, Any]]  # empty for all but a detector
     timing: dict[str, Any] | None  # None when it is of other weights than those evaluated
-    benchmark: dict[str, Any] | None  # its part of metrics/benchmark.json, and `machine`
+    benchmark: dict[str, Any] | None  # its part of metrics/benchmark.json
+    machine: dict[str, Any] | None  # that this was measured on
     lab: LabResult
 
     @property
     def corrupted(self) -> dict[str, float]:
         """Accuracy by corruption."""
         others = ("none", *ATTACKS)
-        return {kind: share for kind, _, share in self.robustness if kind not in others}
+        return {kind: share for kind, _, share in self.robustness if kind.split()[0] not in others}
 
     @property
     def mean_corrupted(self) -> float:
@@ -57,7 +58,7 @@ class ModelResult:
 
     def attacked(self, kind: str) -> list[tuple[float, float]]:
         """Largest change of a pixel and accuracy; empty for a model that is not attacked."""
-        return [(eps, share) for name, eps, share in self.robustness if name == kind]
+        return [(eps, share) for name, eps, share in self.robustness if name.split()[0] == kind]
 
     @property
     def right(self) -> np.ndarray:
@@ -71,6 +72,7 @@ def read_result(metrics: Path, name: str) -> ModelResult:
     Raises:
         UserError: one is missing or damaged.
     """
+    measured = read_benchmark(metrics / "benchmark.json")
     try:
         examples = _json(metrics / f"examples/{name}.json")
         robustness = _rows(metrics / f"robustness/{name}.csv")
@@ -96,7 +98,8 @@ def read_result(metrics: Path, name: str) -> ModelResult:
             attention=examples.get("attention", []),
             scenes=examples.get("scenes", []),
             timing=_timing(metrics / f"timing/{name}.json", examples["weights_sha256"]),
-            benchmark=_benchmark(metrics / "benchmark.json", name),
+            benchmark=measured.get(name),
+            machine=measured.get("machine"),
             lab=LAB.get(name, LabResult()),
         )
     except FileNotFoundError as error:
@@ -110,6 +113,18 @@ def read_result(metrics: Path, name: str) -> ModelResult:
         ) from None
 
 
+def read_benchmark(path: Path) -> dict[str, Any]:
+    """Read metrics/benchmark.json: figures by model, `machine`, `time_to_99`; empty without one.
+
+    Raises:
+        UserError: it is damaged.
+    """
+    try:
+        return _json(path) if path.exists() else {}
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); `git checkout {path}`.") from None
+
+
 def _json(path: Path) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
@@ -121,11 +136,6 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 def _numbers(path: Path) -> list[dict[str, float]]:
     return [{key: float(value) for key, value in row.items()} for row in _rows(path)]
-
-
-def _benchmark(path: Path, name: str) -> dict[str, Any] | None:
-    figures = _json(path) if path.exists() else {}
-    return figures[name] | {"machine": figures["machine"]} if name in figures else None
 
 
 def _timing(path: Path, weights: str) -> dict[str, Any] | None:

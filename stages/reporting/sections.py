@@ -57,8 +57,8 @@ def make_tables(results: Sequence[ModelResult], comparison: Mapping[str, Any]) -
             [speed.row(r.title, r.benchmark) for r in results if r.benchmark],
             "Measured in turns on one machine, medians. Share of sgemm: arithmetic in training "
             "against that of large matrix products. The plain recipe: the same network on "
-            "torchvision's data set, PIL's transforms and a DataLoader with its defaults. Last, "
-            "the time to answer, and the memory of a training.",
+            "torchvision's data set, PIL's transforms and a DataLoader with its defaults (of "
+            "Faster R-CNN: torchvision's own, larger second stage). Last, the time to answer.",
         ),
         Table(
             "calibration",
@@ -82,18 +82,18 @@ def make_tables(results: Sequence[ModelResult], comparison: Mapping[str, Any]) -
             "test digits go; another seed of the same model may come out differently.",
         ),
     ]  # fmt: skip
-    tables.append(
-        Table(
-            "strangers",
-            "Other people's handwriting",
-            ("Model", "Accuracy"),
-            [(r.title, f"{r.quality['other_handwriting']['accuracy']:.2%}") for r in results],
-            f"On {results[0].quality['other_handwriting']['digits']:,} digits of 13 people that "
-            "are not MNIST's: the UCI digits that ship with scikit-learn, 8x8 grey values, "
-            "prepared like a picture of one's own. Nothing was tuned on them.",
+    if "corrected_labels" in comparison:  # the digits are MNIST's
+        tables.append(
+            Table(
+                "strangers",
+                "Other people's handwriting",
+                ("Model", "Accuracy"),
+                [(r.title, f"{r.quality['other_handwriting']['accuracy']:.2%}") for r in results],
+                f"On {results[0].quality['other_handwriting']['digits']:,} digits that are not "
+                "MNIST's, by 13 people: the UCI digits that ship with scikit-learn, 8x8 grey "
+                "values, prepared like a picture of one's own. Nothing was tuned on them.",
+            )
         )
-    )
-    if "corrected_labels" in comparison:
         corrected = comparison["corrected_labels"]
         tables.append(
             Table(
@@ -106,7 +106,7 @@ def make_tables(results: Sequence[ModelResult], comparison: Mapping[str, Any]) -
                 "(left out).",
             )
         )
-    machine = next((r.benchmark["machine"] for r in results if r.benchmark), None)
+    machine = results[0].machine
     tables.append(
         Table(
             "environment",
@@ -163,6 +163,6 @@ def _environment(result: ModelResult) -> tuple[str, ...]:
 
 def _on(machine: Mapping[str, Any]) -> str:
     return (
-        f"Answers were timed on {machine['processor']}, with {machine['threads']} threads, "
+        f"Speed was measured on {machine['processor']}, with {machine['threads']} threads, "
         f"PyTorch {machine['torch']} and Python {machine['python']} under {machine['system']}."
     )

@@ -20,23 +20,32 @@ class Spread:
     """of the sample; None for one seed alone"""
     lowest: float
     highest: float
+    accuracies: tuple[float, ...]
 
 
-def read_spreads(path: Path) -> dict[str, Spread]:
-    """Sum up metrics/seeds.csv by model.
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read metrics/seeds.csv, a training a row.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    accuracies: dict[str, list[float]] = {}
     try:
         with open(path, encoding="utf-8", newline="") as file:
-            for row in csv.DictReader(file):
-                accuracies.setdefault(row["model"], []).append(float(row["accuracy"]))
+            rows = list(csv.DictReader(file))
+        for row in rows:
+            float(row["accuracy"]), int(row["seed"]), row["model"]
     except FileNotFoundError:
         raise UserError(f"{path} is missing; `git checkout {path}` brings it back.") from None
     except (KeyError, ValueError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); `make seeds` makes it anew.") from None
+        raise UserError(f"{path} is damaged ({error}); `git checkout {path}`.") from None
+    return rows
+
+
+def read_spreads(path: Path) -> dict[str, Spread]:
+    """Sum up metrics/seeds.csv by model; raises as `read_rows`."""
+    accuracies: dict[str, list[float]] = {}
+    for row in read_rows(path):
+        accuracies.setdefault(row["model"], []).append(float(row["accuracy"]))
     return {
         model: Spread(
             seeds=len(values),
@@ -44,6 +53,7 @@ def read_spreads(path: Path) -> dict[str, Spread]:
             std=stdev(values) if len(values) > 1 else None,
             lowest=min(values),
             highest=max(values),
+            accuracies=tuple(values),
         )
         for model, values in accuracies.items()
     }

@@ -1,6 +1,7 @@
 """Models read pictures: the digits one by one, the detector all of them where they are."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from stages.data.handwriting import find_ink, to_mnist
 from stages.models.faster_rcnn import DigitDetector
 from stages.params import Params
+from stages.predict import as_json
 from stages.prediction.drawing import draw
 from stages.prediction.reading import Found, read
 from tests.data.test_handwriting import smooth
@@ -59,32 +61,41 @@ def finder(committed: dict) -> DigitDetector:
     return Finder(backbone=params.cnn.architecture(), **params.frcnn.architecture())
 
 
-def page_of(*which: int) -> np.ndarray:
-    return 1 - np.concatenate([smooth(i) for i in which], axis=1)
+def page_of(*which: int) -> bytes:
+    return as_file(1 - np.concatenate([smooth(i) for i in which], axis=1))
+
+
+def as_file(grey: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray((grey * 255).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
 
 
 def test_digits_are_read_from_left_to_right(nearest: Nearest) -> None:
-    reading = read(find_ink(page_of(3, 1, 4), "test"), {"cnn": nearest}, CPU)
+    reading = read(page_of(3, 1, 4), "test", {"cnn": nearest}, CPU)
     assert [digit for digit, _ in reading.digits("cnn")] == [3, 1, 4]
     assert reading.probabilities["cnn"].shape == (3, 10)
     np.testing.assert_allclose(reading.probabilities["cnn"].sum(axis=1), 1)
     assert reading.images.shape == (3, 28, 28)
 
 
-def test_boxes_are_in_pixels_of_the_picture(nearest: Nearest, finder: DigitDetector) -> None:
-    ink = smooth(7)
+def test_boxes_are_where_the_ink_is(nearest: Nearest, finder: DigitDetector) -> None:
+    ink = np.pad(smooth(7), ((60, 0), (100, 0)))
     rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
     expected = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
-    written = find_ink(1 - np.pad(ink, ((60, 0), (100, 0))), "test")
-    for reduced in (1.0, 0.5):
-        smaller = type(written)(written.ink, written.digits, reduced)
-        reading = read(smaller, {"cnn": nearest, "frcnn": finder}, CPU)
-        (found,) = reading.found["frcnn"]  # the second has too low a score
-        assert isinstance(found, Found)
-        assert found.digit == 7
-        shifted = np.array(expected) + [100, 60, 100, 60]
-        np.testing.assert_allclose(found.box, shifted / reduced, atol=8 / reduced)
-        np.testing.assert_allclose(reading.boxes[0], shifted / reduced, atol=8 / reduced)
+    reading = read(as_file(1 - ink), "test", {"cnn": nearest, "frcnn": finder}, CPU)
+    (found,) = reading.found["frcnn"]  # the second has too low a score
+    assert isinstance(found, Found)
+    assert found.digit == 7
+    np.testing.assert_allclose(found.box, expected, atol=8)
+    np.testing.assert_allclose(reading.boxes[0], expected, atol=8)
+
+
+def test_boxes_for_machines_are_in_pixels_of_the_file(nearest: Nearest) -> None:
+    reading = read(page_of(3), "test", {"cnn": nearest}, CPU)
+    (box,) = as_json(reading)["boxes"]
+    (larger,) = as_json(replace(reading, reduced=0.5))["boxes"]
+    assert larger == [2 * edge for edge in box]
 
 
 def test_a_real_detector_takes_pictures_of_any_shape(committed: dict) -> None:
@@ -93,8 +104,8 @@ def test_a_real_detector_takes_pictures_of_any_shape(committed: dict) -> None:
     model = DigitDetector(backbone=params.cnn.architecture(), **params.frcnn.architecture())
     seen: list[torch.Size] = []
     model.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
-    wide = find_ink(page_of(*range(6)), "test")
-    assert isinstance(read(wide, {"frcnn": model}, CPU).found["frcnn"], list)
+    reading = read(page_of(*range(6)), "test", {"frcnn": model}, CPU)
+    assert isinstance(reading.found["frcnn"], list)
     # torchvision would have shrunk it to the 64 pixels of the training
     ((_, _, height, width),) = seen
     assert height == 64
@@ -105,14 +116,12 @@ def test_the_drawing_shows_every_picture(
     nearest: Nearest, finder: DigitDetector, tmp_path: Path
 ) -> None:
     models: dict[str, nn.Module] = {"cnn": nearest, "frcnn": finder}
-    readings = []
-    for which in ((3,), (1, 4)):
-        file = io.BytesIO()
-        Image.fromarray((page_of(*which) * 255).astype(np.uint8)).save(file, "PNG")
-        reading = read(find_ink(page_of(*which), "test"), models, CPU)
-        readings.append(("picture", file.getvalue(), reading))
-    path = tmp_path / "out.png"
-    draw(readings, path)
-    with Image.open(path) as picture:
-        assert picture.width > 400
-        assert len(np.unique(np.asarray(picture))) > 50
+    pages = (page_of(3), page_of(1, 4))
+    readings = [("picture", read(page, "test", models, CPU)) for page in pages]
+    one, both = tmp_path / "one.png", tmp_path / "both.png"
+    draw(readings[1:], one)
+    draw(readings, both)
+    with Image.open(one) as alone, Image.open(both) as together:
+        assert together.height == pytest.approx(2 * alone.height, abs=2)
+        halves = np.split(np.asarray(together.convert("L"))[: together.height // 2 * 2], 2)
+        assert all(half.std() > 20 for half in halves)  # something is drawn in each

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from stages.data.handwriting import to_mnist
-from stages.readme import models
+from stages.system.pipeline import models
 from tests.conftest import ROOT
 from tests.data.test_handwriting import smooth
 
