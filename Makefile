@@ -23,7 +23,7 @@ SEEDS ?= cnn=5 frcnn=3 vgg16=1 alexnet=3 vit=3
 seeds: $(VENV)/runtime ## train from several seeds, into metrics/seeds.csv; choose: SEEDS="cnn=5 vit=3"
 	python -m stages.seeds $(SEEDS)
 
-bench: $(VENV)/runtime ## time training and inference, into metrics/benchmark.json (20 minutes)
+bench: $(VENV)/runtime ## time training and inference, into metrics/benchmark.json (10 minutes)
 	python -m stages.bench
 
 verify: $(VENV)/runtime ## read again what dvc.lock names: outputs, git, DVC's cache
