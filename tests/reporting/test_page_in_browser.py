@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from stages.data.handwriting import to_mnist
 from stages.system.pipeline import models
@@ -18,6 +18,7 @@ from tests.data.test_handwriting import smooth
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
+expect.set_options(timeout=20_000)  # the page answers in a tenth of a second, a busy machine later
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium is installed")
 
 
@@ -155,7 +156,6 @@ def draw(page: Page, *strokes: list[tuple[float, float]]) -> None:
         for place in places[1:]:
             page.mouse.move(*place, steps=5)
         page.mouse.up()
-    page.wait_for_timeout(400)
 
 
 SEVEN = [(0.3, 0.25), (0.7, 0.25), (0.45, 0.8)]
@@ -166,9 +166,9 @@ ZERO = [(0.5 + 0.2 * np.sin(a), 0.5 - 0.3 * np.cos(a)) for a in np.linspace(0, 2
 @pytest.mark.parametrize(("stroke", "digit"), [(SEVEN, 7), (ONE, 1), (ZERO, 0)])
 def test_a_drawn_digit_is_read(page: Page, stroke: list[tuple[float, float]], digit: int) -> None:
     page.locator("#canvas").scroll_into_view_if_needed()
-    assert page.locator("#verdict").inner_text() == "Draw a digit from 0 to 9."
+    expect(page.locator("#verdict")).to_have_text("Draw a digit from 0 to 9.")
     draw(page, stroke)
-    assert page.locator("#verdict").inner_text() == f"It is a {digit}."
+    expect(page.locator("#verdict")).to_have_text(f"It is a {digit}.")
     best = page.locator(".bar.best span").all_inner_texts()
     assert best == [str(digit)] * 2  # by the CNN and by the ViT
     sum_of_pixels = "seen.getContext('2d').getImageData(0, 0, 28, 28).data.reduce((a, b) => a + b)"
@@ -180,11 +180,9 @@ def test_strokes_can_be_taken_back(page: Page) -> None:
     page.locator("#canvas").scroll_into_view_if_needed()
     draw(page, ONE, [(0.2, 0.5), (0.8, 0.5)])
     page.locator("#undo").click()
-    page.wait_for_timeout(400)
-    assert page.locator("#verdict").inner_text() == "It is a 1."
+    expect(page.locator("#verdict")).to_have_text("It is a 1.")
     page.locator("#clear").click()
-    page.wait_for_timeout(400)
-    assert page.locator("#verdict").inner_text() == "Draw a digit from 0 to 9."
+    expect(page.locator("#verdict")).to_have_text("Draw a digit from 0 to 9.")
 
 
 def test_a_finger_draws_and_does_not_scroll(browser: Browser) -> None:
@@ -194,8 +192,7 @@ def test_a_finger_draws_and_does_not_scroll(browser: Browser) -> None:
     assert page.locator("#canvas").evaluate("c => getComputedStyle(c).touchAction") == "none"
     page.locator("#canvas").scroll_into_view_if_needed()
     page.locator("#canvas").tap()
-    page.wait_for_timeout(400)
-    assert page.locator("#verdict").inner_text() != "Draw a digit from 0 to 9."
+    expect(page.locator("#verdict")).not_to_have_text("Draw a digit from 0 to 9.")
     context.close()
 
 
