@@ -21,6 +21,7 @@ import torch
 from stages.benchmark.plain import PlainTraining, tutorial_seconds_to
 from stages.benchmark.workload import Split, Workload, quietly
 from stages.data.arrays import load_arrays
+from stages.models.cnn import PIXEL_MEAN, PIXEL_STD
 from stages.models.inference import predict_logits, to_input
 from stages.params import Params, load_params
 from stages.system.errors import UserError, run
@@ -135,7 +136,7 @@ def time_to_goal(
             break
     else:
         raise UserError("the CNN of params.yaml does not get to 99 % in 3 epochs.")
-    normalised = (to_input(images) - 0.1307) / 0.3081
+    normalised = (to_input(images) - PIXEL_MEAN) / PIXEL_STD
     seconds, epochs = tutorial_seconds_to(GOAL, folder, (normalised, labels), device)
     return {
         "cnn": round(trained.seconds, 2),

@@ -25,7 +25,9 @@ def main() -> None:
     if faults:
         sys.exit(1)
     here = {entry.path for entry in every if Path(entry.path).exists()}
-    print(f"{len(here)} files and folders are what dvc.lock says, and so is DVC's cache.")
+    print(
+        f"{len(here)} files and folders are what dvc.lock says, and so is what DVC's cache holds."
+    )
 
 
 if __name__ == "__main__":

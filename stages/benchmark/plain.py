@@ -8,6 +8,7 @@ Faster R-CNN is our backbone under torchvision's detector with torchvision's own
 stage, on scenes made beforehand.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,7 +25,7 @@ from torchvision.transforms import v2 as transforms
 
 from stages.benchmark.workload import build
 from stages.data.scenes import make_scenes
-from stages.models.cnn import CNN
+from stages.models.cnn import CNN, PIXEL_MEAN, PIXEL_STD
 from stages.models.transfer import IMAGENET_MEAN, IMAGENET_STD, Transfer
 from stages.params import Params
 from stages.system.errors import UserError
@@ -57,16 +58,14 @@ class PlainTraining:
     def __init__(self, name: str, params: Params, folder: Path, device: torch.device) -> None:
         section = getattr(params, name)
         self.device = device
-        model = build(name, params)
         self.loss: Callable[[nn.Module, Any], Tensor]
         if name == "frcnn":
-            model = _torchvisions_detector(params)
+            model: nn.Module = _torchvisions_detector(params)
             dataset: Dataset = Scenes(MNIST(folder), params)
             collate: Any = lambda scenes: tuple(zip(*scenes, strict=True))  # noqa: E731
             self.loss = self._detection_loss
         else:
-            for parameter in model.parameters():
-                parameter.requires_grad_(True)
+            model = build(name, params).requires_grad_(True)
             dataset = MNIST(folder, transform=_transform(model, section.augmentation))
             collate, self.loss = None, self._classification_loss
         self.model = model.to(device)
@@ -107,7 +106,7 @@ def _transform(model: nn.Module, limits: Any) -> transforms.Compose:
         limits.rotate,
         translate=(limits.translate / 28, limits.translate / 28),
         scale=(1 - limits.scale, 1 + limits.scale),
-        shear=57.3 * limits.shear,
+        shear=math.degrees(math.atan(limits.shear)),
         interpolation=transforms.InterpolationMode.BILINEAR,
     )
     to_tensor = [transforms.PILToTensor(), transforms.ToDtype(torch.float32, scale=True)]
@@ -133,8 +132,8 @@ def _torchvisions_detector(params: Params) -> FasterRCNN:
         num_classes=11,
         min_size=side,
         max_size=side,
-        image_mean=[0.1307],
-        image_std=[0.3081],
+        image_mean=[PIXEL_MEAN],
+        image_std=[PIXEL_STD],
         rpn_anchor_generator=anchors,
     )
 
@@ -180,7 +179,7 @@ def tutorial_seconds_to(
     """
     torch.manual_seed(1)
     to_tensor = [transforms.PILToTensor(), transforms.ToDtype(torch.float32, scale=True)]
-    transform = transforms.Compose([*to_tensor, transforms.Normalize([0.1307], [0.3081])])
+    transform = transforms.Compose([*to_tensor, transforms.Normalize([PIXEL_MEAN], [PIXEL_STD])])
     loader = DataLoader(MNIST(folder, transform=transform), batch_size=64, shuffle=True)
     model = TutorialCNN().to(device)
     optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
