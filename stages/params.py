@@ -65,7 +65,7 @@ class Data(Section):
 
 
 class Augmentation(Section):
-    """Random distortion of a training image: but for `elastic`, evenly from -value to +value."""
+    """Random distortion of a training image, drawn evenly from -value to +value."""
 
     rotate: Annotated[Number, Field(ge=0, le=180)]
     """degrees"""
@@ -75,8 +75,6 @@ class Augmentation(Section):
     """horizontal shift of a row per row of height"""
     translate: Annotated[Number, Field(ge=0, le=IMAGE_SIDE / 2)]
     """pixels"""
-    elastic: Annotated[Number, Field(ge=0, le=IMAGE_SIDE / 2)]
-    """standard deviation of the shift from place to place, in pixels"""
 
 
 class Training(Section):
@@ -313,7 +311,10 @@ class Runtime(Section):
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
     threads: Count
+    precision: Literal["auto", "float32", "bfloat16"]
     compile: bool
+    resume: bool
+    checkpoint_seconds: NotNegative
 
 
 class Params(Section):

@@ -93,7 +93,7 @@ class Workload:
         epochs = steps / self.task.steps_per_epoch
         recipe = self.recipe.model_copy(update={"epochs": epochs})
         with quietly():
-            trained = train(self.model, self.task, recipe, 0, self.device, self.head_lr)
+            trained = train(self.model, self.task, recipe, 0, self.device, head_lr=self.head_lr)
         return trained.samples / trained.seconds
 
     def infer(self, images: Tensor, batch_size: int) -> float:

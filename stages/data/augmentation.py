@@ -8,25 +8,27 @@ from torch.nn import functional as F
 
 from stages.params import Augmentation
 
-ELASTIC_NODES = 5  # points a side at which an elastic shift is drawn; in between it is smooth
 
-
-def distort(images: Tensor, limits: Augmentation, generator: torch.Generator) -> Tensor:
+def distort(
+    images: Tensor,
+    limits: Augmentation,
+    generator: torch.Generator,
+    share: slice = slice(None),
+) -> Tensor:
     """Distort each image by its own rotation, scaling, shear and shift, in one batched resampling.
-
-    With `limits.elastic`, it is stretched and squeezed from place to place besides (Simard et al.,
-    2003, "Best practices for convolutional neural networks").
 
     Args:
         images: float (N, C, H, W), background 0.
-        limits: each distortion but the elastic one is drawn evenly from -limit to +limit.
+        limits: each distortion is drawn evenly from -limit to +limit.
         generator: on the CPU, so that the draws are the same whatever the images' device.
+        share: the images that are wanted; each is distorted as it would be with all of them.
 
     Returns:
-        A new tensor of the same shape, bilinearly resampled; what comes in from outside is 0.
+        `images[share]`, bilinearly resampled; what comes in from outside is 0.
     """
+    draws = torch.rand(5, len(images), generator=generator)[:, share] * 2 - 1
+    images = images[share]
     count, side = len(images), images.shape[-1]
-    draws = torch.rand(5, count, generator=generator) * 2 - 1
     angle = draws[0] * math.radians(limits.rotate)
     size = 1 + draws[1] * limits.scale
     shear = draws[2] * limits.shear
@@ -38,9 +40,4 @@ def distort(images: Tensor, limits: Augmentation, generator: torch.Generator) ->
     rows = [cos, cos * shear - sin, shift_x, sin, sin * shear + cos, shift_y]
     matrices = torch.stack(rows, dim=1).view(count, 2, 3).to(images.device)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
-    if limits.elastic:
-        nodes = torch.randn(count, 2, ELASTIC_NODES, ELASTIC_NODES, generator=generator)
-        nodes = (nodes * (limits.elastic * 2 / side)).to(images.device)
-        shifts = F.interpolate(nodes, (side, side), mode="bicubic", align_corners=True)
-        grid = grid + shifts.permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, align_corners=False)

@@ -79,9 +79,7 @@ def make_scenes(
     slots = (ends - counts)[:, None] + torch.arange(most)
     present = slots < ends[:, None]
 
-    distortion = Augmentation(
-        rotate=rotate, scale=limits.scale, shear=shear, translate=0, elastic=0
-    )
+    distortion = Augmentation(rotate=rotate, scale=limits.scale, shear=shear, translate=0)
     margin, tile = limits.margin(), limits.tile()
     whole = limits.side + 2 * tile  # a digit at the rim may stick out with its blur
     canvas = torch.zeros(number, whole, whole, dtype=torch.uint8)

@@ -10,12 +10,11 @@ from torchvision.ops import box_iou
 
 from stages.data.scenes import Scenes, make_scenes
 from stages.evaluation.records import to_base64
-from stages.models.faster_rcnn import DigitDetector
+from stages.models.faster_rcnn import CLEAR_SCORE, DigitDetector
 from stages.models.inference import to_input
 from stages.params import Evaluate, SceneLimits
 
 Found = dict[str, Tensor]  # as a DigitDetector answers, with digits 0..9 for labels
-CLEAR_SCORE = 0.5  # a box below it counts in the mAP, but is not drawn or called a mistake
 
 
 def measure(

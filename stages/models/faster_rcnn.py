@@ -20,6 +20,7 @@ from torchvision.ops import MultiScaleRoIAlign, roi_align
 from stages.models.cnn import CNN, PIXEL_MEAN, PIXEL_STD
 from stages.models.inference import to_input
 
+CLEAR_SCORE = 0.5  # a box below it counts in the mAP, but is not shown or called a mistake
 DIGITS = 10  # their labels are 1 to 10: in torchvision, 0 means background
 
 

@@ -18,10 +18,9 @@ from stages.data.handwriting import (
     to_mnist,
     whole,
 )
-from stages.models.faster_rcnn import DigitDetector
+from stages.models.faster_rcnn import CLEAR_SCORE, DigitDetector
 from stages.models.inference import predict_logits, to_input
 
-CLEAR_SCORE = 0.5  # of a detector's box
 MARGIN = 22  # pixels of paper around, as around a digit alone in the middle of a scene of 64
 
 

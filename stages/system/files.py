@@ -23,6 +23,7 @@ def new_file(path: str | Path) -> Iterator[Path]:
         yield partial
         _flush_to_disk(partial)
         os.replace(partial, path)
+        _flush_to_disk(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -42,6 +43,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
                 _flush_to_disk(file)
         shutil.rmtree(path, ignore_errors=True)
         os.replace(partial, path)
+        _flush_to_disk(path.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -66,5 +68,9 @@ def sha256(path: str | Path) -> str:
 
 
 def _flush_to_disk(path: Path) -> None:
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())
+    """Return once a file's content, or a folder's list of names, would survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -17,12 +17,16 @@ def set_up(runtime: Runtime) -> torch.device:
     Raises:
         UserError: `runtime.device` asks for what this machine does not have.
     """
-    torch.set_num_threads(runtime.threads)
+    # torchrun says how many processes share this machine.
+    torch.set_num_threads(max(1, runtime.threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     # Nothing here reads memory before writing it, so filling it first would only cost time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    return pick_device(runtime.device)
+    device = pick_device(runtime.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    return device
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -33,13 +37,23 @@ def pick_device(wanted: str) -> torch.device:
     if torch.cuda.is_available():
         available[:0] = ["cuda", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
     if wanted == "auto":
-        return torch.device(available[0])
+        wanted = available[0]
+    if wanted == "cuda":  # under torchrun, each process its own
+        wanted = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
     if wanted not in available:
         raise UserError(
             f"runtime.device = {wanted!r}, but this machine has no such device; "
             f"allowed here: auto, {', '.join(available)}."
         )
     return torch.device(wanted)
+
+
+def pick_precision(wanted: str, device: torch.device) -> torch.dtype:
+    """Return the number format for "auto" (bfloat16 on a GPU that has it) or the one named."""
+    if wanted == "auto":
+        has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        wanted = "bfloat16" if has_it else "float32"
+    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
 
 
 def sgemm_gflops(device: torch.device, side: int = 1024, seconds: float = 2.0) -> float:

@@ -33,13 +33,15 @@ class Classification:
         # The images left over wait for the next shuffle.
         self.steps_per_epoch = len(self.images) // self.batch_size
 
-    def epoch(self, generator: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
+    def epoch(
+        self, generator: torch.Generator, share: slice = slice(None)
+    ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield float images (batch, 1, 28, 28) in 0..1 and their labels (batch,)."""
         order = torch.randperm(len(self.images), generator=generator).to(self.images.device)
         for step in range(self.steps_per_epoch):
             batch = order[step * self.batch_size :][: self.batch_size]
-            inputs = distort(to_input(self.images[batch]), self.augmentation, generator)
-            yield inputs.contiguous(memory_format=torch.channels_last), self.labels[batch]
+            inputs = distort(to_input(self.images[batch]), self.augmentation, generator, share)
+            yield inputs.contiguous(memory_format=torch.channels_last), self.labels[batch[share]]
 
     def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         inputs, labels = batch
@@ -48,5 +50,5 @@ class Classification:
     def score(self, model: nn.Module) -> tuple[float, float]:
         images, labels = self.validation
         logits = predict_logits(model, images, batch_size=500)
-        accuracy = (logits.argmax(dim=1) == labels).double().mean().item()
+        accuracy = (logits.argmax(dim=1) == labels).cpu().double().mean().item()
         return F.cross_entropy(logits, labels).item(), accuracy

@@ -33,7 +33,7 @@ class Detection:
         self.batch_size = max(1, min(recipe.batch_size, scenes))
         self.steps_per_epoch = scenes // self.batch_size
 
-    def epoch(self, generator: torch.Generator) -> Iterator[Batch]:
+    def epoch(self, generator: torch.Generator, share: slice = slice(None)) -> Iterator[Batch]:
         """Yield float scenes (batch, 1, side, side) in 0..1 and what they hold."""
         rotate, shear = self.recipe.rotate, self.recipe.shear
         scenes = make_scenes(
@@ -43,7 +43,7 @@ class Detection:
         contents = scenes.digits()
         for step in range(self.steps_per_epoch):
             batch = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            yield to_input(scenes.images[batch]), targets(contents[batch])
+            yield to_input(scenes.images[batch][share]), targets(contents[batch][share])
 
     def loss(self, model: DigitDetector, batch: Batch) -> Tensor:
         scenes, contents = batch
@@ -53,5 +53,5 @@ class Detection:
     def score(self, model: DigitDetector) -> tuple[float, float]:
         images, labels = self.validation
         logits, found = classify_digits(model, images, batch_size=100)
-        accuracy = ((logits.argmax(dim=1) == labels) & found).double().mean().item()
+        accuracy = ((logits.argmax(dim=1) == labels) & found).cpu().double().mean().item()
         return F.cross_entropy(logits, labels).item(), accuracy

@@ -7,7 +7,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from typing import Any, Protocol
 
@@ -18,7 +18,9 @@ from tqdm import tqdm
 
 from stages.params import Training
 from stages.system.errors import UserError
+from stages.training.checkpoint import Checkpoints, State, rng_states, set_rng_states
 from stages.training.ema import averaged
+from stages.training.processes import ALONE, Processes
 from stages.training.schedule import one_cycle
 
 STEPS_BETWEEN_READINGS = 20  # reading the loss makes the device wait, so not at every step
@@ -52,8 +54,11 @@ class Task(Protocol):
     """images a step"""
     steps_per_epoch: int
 
-    def epoch(self, generator: torch.Generator) -> Iterator[Any]:
-        """Yield the batches of one epoch, in an order drawn from `generator`."""
+    def epoch(self, generator: torch.Generator, share: slice = slice(None)) -> Iterator[Any]:
+        """Yield this process's share of the batches of one epoch.
+
+        The draws from `generator`, order and distortion, are the same whatever the share.
+        """
 
     def loss(self, model: Any, batch: Any) -> Tensor:
         """Return what to descend on, a mean over `batch`."""
@@ -68,7 +73,11 @@ def train(
     recipe: Training,
     seed: int,
     device: torch.device,
+    *,
     head_lr: float | None = None,
+    precision: torch.dtype = torch.float32,
+    processes: Processes = ALONE,
+    checkpoints: Checkpoints | None = None,
 ) -> Trained:
     """Train `model` on `device` and return it with averaged weights, ready for inference.
 
@@ -77,27 +86,71 @@ def train(
             fraction.
         seed: of what `task` draws.
         head_lr: learning rate of `model.head` where it differs from the recipe's `lr`.
+        precision: of matrix products and convolutions; the weights stay float32.
+        processes: that share each batch.
+        checkpoints: where a training that was killed is taken up, to end with the same bits as one
+            that was not.
 
     Raises:
         UserError: the loss is no longer a number.
     """
     # channels_last is the memory layout in which convolutions run fastest on most hardware.
     model = model.to(device).to(memory_format=torch.channels_last)
+    stepping = processes.wrap(model)
     average = averaged(model, recipe.ema_decay**STEPS_BETWEEN_AVERAGES)
     optimizer = make_optimizer(model, recipe, head_lr)
     steps = max(1, round(recipe.epochs * task.steps_per_epoch))
     schedule = LambdaLR(optimizer, lambda step: one_cycle(step, steps, recipe.warmup))
+    parts: dict[str, Any] = {
+        "model": model,
+        "average": average,
+        "optimizer": optimizer,
+        "schedule": schedule,
+    }
 
     generator = torch.Generator().manual_seed(seed)
+    epoch_start = generator.get_state()
     result = Trained(average.module, samples=steps * task.batch_size)
-    progress = tqdm(total=result.samples, unit="img", unit_scale=True, smoothing=0.05)
-    step = 0
-    while step < steps:
+    # `first`: the step at which the epoch began. `loss_sum`: of the epoch so far.
+    step, first, loss_sum = 0, 0, torch.zeros((), device=device)
+
+    if state := checkpoints and checkpoints.latest():
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        generator.set_state(state["epoch_start"])
+        step, first, loss_sum = state["step"], state["first"], state["loss_sum"].to(device)
+        result.curve = [EpochScore(**score) for score in state["curve"]]
+        result.seconds = state["seconds"]
+        set_rng_states(state["rng"], device)
+
+    def save() -> None:
+        if checkpoints and _is_finite(model, loss_sum):
+            state: State = {name: part.state_dict() for name, part in parts.items()}
+            state |= {"epoch_start": epoch_start, "step": step, "first": first}
+            state |= {"loss_sum": loss_sum, "curve": [asdict(score) for score in result.curve]}
+            state |= {"seconds": result.seconds, "rng": rng_states(device)}
+            checkpoints.save(step, state)
+
+    progress = tqdm(
+        total=result.samples,
+        initial=step * task.batch_size,
+        unit="img",
+        unit_scale=True,
+        smoothing=0.05,
+        disable=processes.rank > 0,
+    )
+    say = progress.write if processes.rank == 0 else lambda _: None
+    if step:
+        say(f"going on from step {step} of {steps}, where the last run was stopped")
+    while first < steps:
         started = time.perf_counter()
         model.train()
-        first, loss_sum = step, torch.zeros((), device=device)
-        for batch in islice(task.epoch(generator), steps - step):
-            loss = task.loss(model, batch)
+        epoch_start = generator.get_state()
+        batches = task.epoch(generator, processes.share(task.batch_size))
+        # An epoch that was stopped is drawn again, and what was done of it passed over.
+        for batch in islice(batches, step - first, steps - first):
+            with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+                loss = task.loss(stepping, batch)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -110,14 +163,20 @@ def train(
                 progress.update(step * task.batch_size - progress.n)
                 _report(progress, loss.item(), step, step / task.steps_per_epoch, schedule)
             schedule.step()
-        train_loss = loss_sum.item() / (step - first)
+            if checkpoints and checkpoints.due():
+                now = time.perf_counter()
+                result.seconds, started = result.seconds + now - started, now
+                save()
+        train_loss = processes.mean(loss_sum).item() / (step - first)
         result.seconds += time.perf_counter() - started
         score = EpochScore(step / task.steps_per_epoch, train_loss, *task.score(average.module))
         result.curve.append(score)
-        progress.write(
+        say(
             f"epoch {score.epoch:g}: training loss {score.train_loss:.4f}, "
             f"validation loss {score.val_loss:.4f}, accuracy {score.val_accuracy:.2%}"
         )
+        first, loss_sum, epoch_start = step, torch.zeros_like(loss_sum), generator.get_state()
+        save()
     progress.close()
     return result
 
@@ -156,3 +215,8 @@ def _report(progress: tqdm, loss: float, step: int, epoch: float, schedule: Lamb
             f"the loss became {loss} at step {step} (epoch {epoch:.2f}), learning rate "
             f"{schedule.get_last_lr()[0]:.3g}: the training diverged. Lower lr or raise warmup."
         )
+
+
+def _is_finite(model: nn.Module, loss: Tensor) -> bool:
+    """Whether a state is worth keeping: what has diverged stays so."""
+    return all(bool(values.isfinite().all()) for values in (loss, *model.parameters()))

@@ -12,9 +12,13 @@ from torch import Tensor, nn
 from stages.data.arrays import load_arrays
 from stages.models import files
 from stages.params import Params, Training
+from stages.system.alone import alone, die_with_dvc
 from stages.system.files import new_file, sha256, write_json
-from stages.system.machine import peak_memory_mb, sgemm_gflops
+from stages.system.machine import peak_memory_mb, pick_precision, sgemm_gflops
+from stages.training import checkpoint
+from stages.training.checkpoint import Checkpoints
 from stages.training.loop import Task, Trained, train
+from stages.training.processes import joined
 
 Split = tuple[Tensor, Tensor]
 ARRAYS, MODELS, METRICS = Path("data/mnist"), Path("models"), Path("metrics")
@@ -34,23 +38,78 @@ def train_and_write(
 ) -> None:
     """Train `model` on MNIST and write what the stage of model `name` promises in dvc.yaml.
 
+    Under torchrun, several processes do it together and the first one writes.
+
     Args:
         architecture: the keyword arguments that `model` was built with.
         task: makes of training split, validation split and recipe what is to be learnt.
         head_lr: see `train`.
         facts: further figures for metrics/train/<name>.json.
-    """
-    limit = sgemm_gflops(device)
-    training = load_arrays(ARRAYS / "train.npz", device)
-    validation = load_arrays(ARRAYS / "validation.npz", device)
-    what = task(training, validation, recipe)
-    trained = train(model, what, recipe, params.seed, device, head_lr)
 
+    Raises:
+        UserError: the same training is running already, or this one cannot be.
+    """
+    die_with_dvc()
+    with (
+        joined(device, recipe.batch_size) as processes,
+        alone(checkpoint.FOLDER / f"{name}.{processes.rank}.lock"),
+    ):
+        if processes.rank > 0:
+            torch.manual_seed(params.seed + processes.rank)  # each drops out other neurons
+        limit = sgemm_gflops(device)
+        training = load_arrays(ARRAYS / "train.npz", device)
+        validation = load_arrays(ARRAYS / "validation.npz", device)
+        checkpoints = None
+        if processes.count == 1:
+            start = [*training, *validation, *model.state_dict().values()]
+            settings = {"architecture": architecture, "recipe": recipe.model_dump()}
+            checkpoints = _checkpoints(name, settings, start, params, device)
+        trained = train(
+            model,
+            task(training, validation, recipe),
+            recipe,
+            params.seed,
+            device,
+            head_lr=head_lr,
+            precision=pick_precision(params.runtime.precision, device),
+            processes=processes,
+            checkpoints=checkpoints,
+        )
+        if processes.rank == 0:
+            _write(name, trained, architecture, facts or {}, limit, device, processes.count)
+        if checkpoints:
+            checkpoints.remove()
+
+
+def _checkpoints(
+    name: str,
+    settings: dict[str, Any],
+    start: list[Tensor],
+    params: Params,
+    device: torch.device,
+) -> Checkpoints:
+    """The folder of this training's checkpoints, which no other training finds."""
+    runtime = params.runtime
+    settings |= {"seed": params.seed, "device": str(device)}
+    settings |= runtime.model_dump(exclude={"device", "resume", "checkpoint_seconds"})
+    folder = checkpoint.FOLDER / f"{name}-{checkpoint.key(settings, start)[:16]}"
+    return Checkpoints(folder, runtime.checkpoint_seconds, resume=runtime.resume)
+
+
+def _write(
+    name: str,
+    trained: Trained,
+    architecture: dict[str, Any],
+    facts: dict[str, float],
+    limit: float,
+    device: torch.device,
+    processes: int,
+) -> None:
     weights = MODELS / f"{name}.safetensors"
     files.save(weights, trained.model, architecture)
     last = asdict(trained.curve[-1])
     epochs = {"epochs": last.pop("epoch"), "train_samples": trained.samples}
-    write_json(METRICS / f"train/{name}.json", epochs | last | (facts or {}))
+    write_json(METRICS / f"train/{name}.json", epochs | last | facts)
     _write_curve(METRICS / f"curves/{name}.csv", trained)
     # The one file that differs from run to run is no output in dvc.yaml. The SHA-256 in it tells
     # whether it still belongs to the model at hand.
@@ -61,7 +120,7 @@ def train_and_write(
         "peak_memory_mb": round(peak_memory_mb(), 1),
         "device": device.type,
         "threads": torch.get_num_threads(),
-        "world_size": 1,
+        "world_size": processes,
         "torch": torch.__version__,
         "weights_sha256": sha256(weights),
     }

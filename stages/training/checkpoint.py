@@ -1,0 +1,127 @@
+"""Checkpoints: the whole state of a training, so that a killed one goes on where it was.
+
+A checkpoint is a file whose name holds the SHA-256 of its content, so a damaged one is known before
+a byte of it is interpreted. The folder is keyed by everything that decides the result: a training
+with another learning rate, other data or other code never finds it. It lies outside DVC's outs,
+which DVC deletes before a stage runs.
+"""
+
+import hashlib
+import io
+import json
+import shutil
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from stages.system.files import new_file
+
+FOLDER = Path("checkpoints")
+GENERATIONS = 2
+State = dict[str, Any]
+
+
+class Checkpoints:
+    """The last two states of one training, on disk.
+
+    Args:
+        folder: of this training alone.
+        seconds: of work between two checkpoints.
+        resume: whether to go on from what lies there; otherwise it is removed.
+    """
+
+    def __init__(self, folder: Path, seconds: float, *, resume: bool) -> None:
+        self.folder = folder
+        self.seconds = seconds
+        self.last = time.perf_counter()
+        if not resume:
+            self.remove()
+
+    def due(self) -> bool:
+        return time.perf_counter() - self.last >= self.seconds
+
+    def save(self, step: int, state: State) -> None:
+        """Write `state`, whole or not at all, and drop the generation before the previous one.
+
+        A disk that takes no more costs the checkpoint, not the training: it is said on stderr.
+        """
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        content = buffer.getbuffer()
+        name = f"{step:09d}-{hashlib.sha256(content).hexdigest()}.pt"
+        try:
+            with new_file(self.folder / name) as partial, open(partial, "wb") as file:
+                file.write(content)
+            for old in self._generations()[GENERATIONS:]:
+                old.unlink()
+        except OSError as error:
+            print(f"no checkpoint of step {step}, training goes on: {error}", file=sys.stderr)
+        self.last = time.perf_counter()
+
+    def latest(self) -> State | None:
+        """Read the newest state that is whole; tensors come to the CPU.
+
+        A damaged file is set aside under another name, and said on stderr.
+        """
+        for path in self._generations():
+            content = path.read_bytes()
+            if path.stem.partition("-")[2] == hashlib.sha256(content).hexdigest():
+                return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            aside = path.rename(path.with_suffix(".damaged"))
+            print(f"{path} is damaged: set aside as {aside.name}", file=sys.stderr)
+        return None
+
+    def remove(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _generations(self) -> list[Path]:
+        """The newest first."""
+        return sorted(self.folder.glob("*.pt"), reverse=True)
+
+
+def key(settings: dict[str, Any], tensors: list[Tensor]) -> str:
+    """Hash what decides a training's result: settings, data, code and libraries.
+
+    Args:
+        settings: recipe, seed, machine settings; anything that JSON can say.
+        tensors: the data, and the weights that it starts from.
+
+    Returns:
+        64 hexadecimal digits.
+    """
+    libraries = {name: version(name) for name in ("torch", "torchvision", "numpy")}
+    total = hashlib.sha256()
+    total.update(json.dumps([settings, libraries, sys.version, _code()], sort_keys=True).encode())
+    for tensor in tensors:
+        total.update(repr((tensor.dtype, tensor.shape)).encode())
+        total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return total.hexdigest()
+
+
+def rng_states(device: torch.device) -> list[Tensor]:
+    """What dropout and torchvision's detector draw from: the CPU's generator, the device's."""
+    states = [torch.get_rng_state()]
+    if device.type != "cpu":
+        states.append(torch.get_device_module(device).get_rng_state())
+    return states
+
+
+def set_rng_states(states: list[Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states[0])
+    if device.type != "cpu":
+        torch.get_device_module(device).set_rng_state(states[1])
+
+
+def _code() -> dict[str, str]:
+    """The SHA-256 of every module of ours that this process has loaded."""
+    hashes = {}
+    for name, module in list(sys.modules.items()):
+        path = getattr(module, "__file__", None)
+        if path and (name == "__main__" or name.startswith("stages.")):
+            hashes[name] = hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    return hashes

@@ -1,0 +1,71 @@
+"""Several processes that train one model, on one machine or many: data-parallel training.
+
+`torchrun` starts them and tells each its number. Each takes its share of every batch; PyTorch's
+DistributedDataParallel (Li et al., 2020) averages the gradients, so all take the same step.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from stages.system.errors import UserError
+
+PATIENCE = timedelta(minutes=10)  # for the slowest of the others, before it is taken for dead
+
+
+@dataclass(frozen=True)
+class Processes:
+    """How many processes train together, and which of them this is: 0 is the one that writes."""
+
+    count: int = 1
+    rank: int = 0
+
+    def share(self, batch_size: int) -> slice:
+        """Which part of each batch is this process's; the shares are equally large."""
+        size = batch_size // self.count
+        return slice(self.rank * size, (self.rank + 1) * size)
+
+    def wrap(self, model: nn.Module) -> Any:
+        """Return what to call for a training step; alone, that is the model itself."""
+        return DistributedDataParallel(model) if self.count > 1 else model
+
+    def mean(self, value: Tensor) -> Tensor:
+        """The mean of `value` over all processes."""
+        if self.count > 1:
+            distributed.all_reduce(value)
+        return value / self.count
+
+
+ALONE = Processes()
+
+
+@contextmanager
+def joined(device: torch.device, batch_size: int) -> Iterator[Processes]:
+    """Join the other processes that torchrun has started, if any.
+
+    Raises:
+        UserError: a batch cannot be shared out evenly, or the device's gradients not be sent.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if count == 1:
+        yield ALONE
+        return
+    if batch_size % count:
+        raise UserError(f"batch_size = {batch_size} is not divisible by {count} processes.")
+    backends = {"cpu": "gloo", "cuda": "nccl"}
+    if device.type not in backends:
+        raise UserError(
+            f"several processes cannot share {device}; start one, or set runtime.device = cpu."
+        )
+    distributed.init_process_group(backends[device.type], timeout=PATIENCE)
+    try:
+        yield Processes(count, distributed.get_rank())
+    finally:
+        distributed.destroy_process_group()

@@ -1,0 +1,169 @@
+"""All five trainings, so small that one takes a second or so; and how to kill one for real."""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from stages.models import files
+from stages.models.cnn import CNN
+from stages.models.faster_rcnn import DigitDetector
+from stages.models.transfer import Transfer
+from stages.models.vit import ViT
+from stages.params import Params, Training
+from stages.training.checkpoint import Checkpoints
+from stages.training.classification import Classification
+from stages.training.detection import Detection
+from stages.training.loop import Task, Trained, train
+from tests.digits import as_tensors
+
+MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
+SHORT = {"epochs": 1.6, "batch_size": 16, "ema_decay": 0.9}
+SMALL: dict[str, dict[str, Any]] = {
+    "cnn": {"widths": [8, 8, 16, 16]},
+    "frcnn": {"hidden": 32, "proposals": 10, "batch_size": 4},
+    "vgg16": {"input_size": 16, "last_pool": False, "batch_size": 32},
+    "alexnet": {"input_size": 31, "hidden": 32, "batch_size": 32},
+    "vit": {"dim": 20, "heads": 2, "depth": 1, "mlp_dim": 32, "dropout": 0.1},
+}
+IMAGES = {"cnn": 160, "frcnn": 100, "vgg16": 64, "alexnet": 96, "vit": 160}
+DEVICE = torch.device("cpu")
+
+
+def tiny_params() -> Params:
+    """The committed parameters, shrunk."""
+    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    for name in MODELS:
+        params[name] |= SHORT | SMALL[name]
+    return Params.model_validate(params)
+
+
+def tiny(name: str, seed: int = 0) -> tuple[nn.Module, Task, Training]:
+    """Build a small model of that name, with what it learns and how."""
+    params = tiny_params()
+    recipe = getattr(params, name)
+    torch.manual_seed(seed)
+    shape = recipe.architecture()
+    training, validation = as_tensors(slice(IMAGES[name])), as_tensors(slice(300, 340))
+    if name == "frcnn":
+        model: nn.Module = DigitDetector(backbone=params.cnn.architecture(), **shape)
+        return model, Detection(training, validation, recipe), recipe
+    if name in ("vgg16", "alexnet"):
+        model = Transfer(network=name, **shape)  # type: ignore[arg-type]
+        model.freeze(recipe.frozen_blocks)
+    else:
+        model = {"cnn": CNN, "vit": ViT}[name](**shape)
+    return model, Classification(training, validation, recipe), recipe
+
+
+def run_tiny(name: str, checkpoints: Checkpoints | None = None, seed: int = 0) -> Trained:
+    torch.set_num_threads(1)
+    model, task, recipe = tiny(name, seed)
+    head_lr = getattr(recipe, "head_lr", None)
+    return train(model, task, recipe, seed, DEVICE, head_lr=head_lr, checkpoints=checkpoints)
+
+
+def fingerprint(trained: Trained, folder: Path) -> str:
+    """SHA-256 of all that a training leaves: weights and curve, to the bit."""
+    files.save(folder / "weights", trained.model, {})
+    content = (folder / "weights").read_bytes() + repr(trained.curve).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+@dataclass(frozen=True)
+class Kill:
+    """SIGKILL in the `number`th call of a function that saving a checkpoint goes through."""
+
+    where: str
+    """write, fsync, replace (before it), replaced (after it) or saved"""
+    number: int
+
+
+def _die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _install(kill: Kill) -> None:
+    """Let this process kill itself as `kill` says."""
+    calls = 0
+
+    def is_due() -> bool:
+        nonlocal calls
+        calls += 1
+        return calls == kill.number
+
+    def before(function: Callable[..., Any]) -> Callable[..., Any]:
+        def dying(*arguments: Any) -> Any:
+            if is_due():
+                _die()
+            return function(*arguments)
+
+        return dying
+
+    def after(function: Callable[..., Any]) -> Callable[..., Any]:
+        def dying(*arguments: Any) -> Any:
+            result = function(*arguments)
+            if is_due():
+                _die()
+            return result
+
+        return dying
+
+    match kill.where:
+        case "fsync":
+            os.fsync = before(os.fsync)
+        case "replace":
+            os.replace = before(os.replace)
+        case "replaced":
+            os.replace = after(os.replace)
+        case "saved":
+            Checkpoints.save = after(Checkpoints.save)  # type: ignore[method-assign]
+        case "write":
+            plain = torch.save
+
+            def half(state: Any, buffer: Any) -> None:
+                plain(state, buffer)
+                if is_due():  # the file is half there when the process dies
+                    folder = CURRENT[0]
+                    folder.mkdir(parents=True, exist_ok=True)
+                    content = buffer.getvalue()
+                    (folder / "999999999-x.pt.tmp").write_bytes(content[: len(content) // 2])
+                    _die()
+
+            torch.save = half  # type: ignore[assignment]
+
+
+CURRENT = [Path()]  # the folder of the checkpoints of the training in this process
+
+
+def train_in_this_process(name: str, folder: str, kill: Kill | None, seconds: float) -> None:
+    """Train with a checkpoint every `seconds`, going on from those in `folder`."""
+    sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    CURRENT[0] = Path(folder) / "checkpoints"
+    if kill:
+        _install(kill)
+    trained = run_tiny(name, Checkpoints(CURRENT[0], seconds, resume=True))
+    (Path(folder) / "result").write_text(fingerprint(trained, Path(folder)))
+
+
+# A server that has imported everything forks each child: it starts in milliseconds.
+_CONTEXT = multiprocessing.get_context("forkserver")
+_CONTEXT.set_forkserver_preload(["tests.training.tiny"])
+
+
+def start(name: str, folder: Path, kill: Kill | None = None, seconds: float = 0) -> Any:
+    """Start a training in a process of its own."""
+    child = _CONTEXT.Process(
+        target=train_in_this_process, args=(name, str(folder), kill, seconds), daemon=True
+    )
+    child.start()
+    return child
