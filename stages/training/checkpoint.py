@@ -1,9 +1,9 @@
 """Checkpoints: the whole state of a training, so that a killed one goes on where it was.
 
-A checkpoint is a file whose name holds the SHA-256 of its content, so a damaged one is known before
-a byte of it is interpreted. The folder is keyed by everything that decides the result: a training
-with another learning rate, other data or other code never finds it. It lies outside DVC's outs,
-which DVC deletes before a stage runs.
+A checkpoint is a file that ends in the SHA-256 of what stands before, so a damaged one is known
+before a byte of it is interpreted. The folder is keyed by everything that decides the result: a
+training with another learning rate, other data or other code never finds it. It lies outside DVC's
+outs, which DVC deletes before a stage runs.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, cast
 
 import torch
 from torch import Tensor
@@ -23,6 +23,7 @@ from stages.system.files import new_file
 
 FOLDER = Path("checkpoints")
 GENERATIONS = 2
+DIGEST = hashlib.sha256().digest_size
 State = dict[str, Any]
 
 
@@ -50,13 +51,13 @@ class Checkpoints:
 
         A disk that takes no more costs the checkpoint, not the training: it is said on stderr.
         """
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        content = buffer.getbuffer()
-        name = f"{step:09d}-{hashlib.sha256(content).hexdigest()}.pt"
+        torch.serialization.set_crc32_options(False)  # the SHA-256 does better
         try:
-            with new_file(self.folder / name) as partial, open(partial, "wb") as file:
-                file.write(content)
+            path = self.folder / f"{step:09d}.pt"
+            with new_file(path) as partial, open(partial, "wb") as file:
+                hashing = _Hashing(file)
+                torch.save(state, cast(IO[bytes], hashing))
+                file.write(hashing.sha256.digest())
             for old in self._generations()[GENERATIONS:]:
                 old.unlink()
         except OSError as error:
@@ -70,8 +71,9 @@ class Checkpoints:
         """
         for path in self._generations():
             content = path.read_bytes()
-            if path.stem.partition("-")[2] == hashlib.sha256(content).hexdigest():
-                return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+            body, digest = content[:-DIGEST], content[-DIGEST:]
+            if hashlib.sha256(body).digest() == digest:
+                return torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
             aside = path.rename(path.with_suffix(".damaged"))
             print(f"{path} is damaged: set aside as {aside.name}", file=sys.stderr)
         return None
@@ -82,6 +84,18 @@ class Checkpoints:
     def _generations(self) -> list[Path]:
         """The newest first."""
         return sorted(self.folder.glob("*.pt"), reverse=True)
+
+
+class _Hashing(io.RawIOBase):
+    """A file that knows the SHA-256 of what has been written to it."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+        self.sha256 = hashlib.sha256()
+
+    def write(self, content: Any) -> int:
+        self.sha256.update(content)
+        return self.file.write(content)
 
 
 def key(settings: dict[str, Any], tensors: list[Tensor]) -> str:

@@ -179,7 +179,7 @@ def test_two_generations_are_kept_and_a_damaged_one_is_set_aside(
 def test_a_damaged_checkpoint_is_not_interpreted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tmp_path.joinpath("000000007-0000.pt").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
+    tmp_path.joinpath("000000007.pt").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
     monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was parsed"))
     assert Checkpoints(tmp_path, 0, resume=True).latest() is None
 

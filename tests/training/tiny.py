@@ -24,6 +24,7 @@ from stages.training.checkpoint import Checkpoints
 from stages.training.classification import Classification
 from stages.training.detection import Detection
 from stages.training.loop import Task, Trained, train
+from stages.training.processes import joined
 from tests.digits import as_tensors
 
 MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
@@ -47,10 +48,10 @@ def tiny_params() -> Params:
     return Params.model_validate(params)
 
 
-def tiny(name: str, seed: int = 0) -> tuple[nn.Module, Task, Training]:
+def tiny(name: str, seed: int = 0, **changes: Any) -> tuple[nn.Module, Task, Training]:
     """Build a small model of that name, with what it learns and how."""
     params = tiny_params()
-    recipe = getattr(params, name)
+    recipe = getattr(params, name).model_copy(update=changes)
     torch.manual_seed(seed)
     shape = recipe.architecture()
     training, validation = as_tensors(slice(IMAGES[name])), as_tensors(slice(300, 340))
@@ -65,9 +66,11 @@ def tiny(name: str, seed: int = 0) -> tuple[nn.Module, Task, Training]:
     return model, Classification(training, validation, recipe), recipe
 
 
-def run_tiny(name: str, checkpoints: Checkpoints | None = None, seed: int = 0) -> Trained:
+def run_tiny(
+    name: str, checkpoints: Checkpoints | None = None, seed: int = 0, **changes: Any
+) -> Trained:
     torch.set_num_threads(1)
-    model, task, recipe = tiny(name, seed)
+    model, task, recipe = tiny(name, seed, **changes)
     head_lr = getattr(recipe, "head_lr", None)
     return train(model, task, recipe, seed, DEVICE, head_lr=head_lr, checkpoints=checkpoints)
 
@@ -110,8 +113,8 @@ def _install(kill: Kill) -> None:
         return dying
 
     def after(function: Callable[..., Any]) -> Callable[..., Any]:
-        def dying(*arguments: Any) -> Any:
-            result = function(*arguments)
+        def dying(*arguments: Any, **named: Any) -> Any:
+            result = function(*arguments, **named)
             if is_due():
                 _die()
             return result
@@ -128,30 +131,16 @@ def _install(kill: Kill) -> None:
         case "saved":
             Checkpoints.save = after(Checkpoints.save)  # type: ignore[method-assign]
         case "write":
-            plain = torch.save
-
-            def half(state: Any, buffer: Any) -> None:
-                plain(state, buffer)
-                if is_due():  # the file is half there when the process dies
-                    folder = CURRENT[0]
-                    folder.mkdir(parents=True, exist_ok=True)
-                    content = buffer.getvalue()
-                    (folder / "999999999-x.pt.tmp").write_bytes(content[: len(content) // 2])
-                    _die()
-
-            torch.save = half  # type: ignore[assignment]
-
-
-CURRENT = [Path()]  # the folder of the checkpoints of the training in this process
+            # The last write of a save is the hash: the file is not whole without it.
+            torch.save = after(torch.save)
 
 
 def train_in_this_process(name: str, folder: str, kill: Kill | None, seconds: float) -> None:
     """Train with a checkpoint every `seconds`, going on from those in `folder`."""
     sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    CURRENT[0] = Path(folder) / "checkpoints"
     if kill:
         _install(kill)
-    trained = run_tiny(name, Checkpoints(CURRENT[0], seconds, resume=True))
+    trained = run_tiny(name, Checkpoints(Path(folder) / "checkpoints", seconds, resume=True))
     (Path(folder) / "result").write_text(fingerprint(trained, Path(folder)))
 
 
@@ -165,5 +154,26 @@ def start(name: str, folder: Path, kill: Kill | None = None, seconds: float = 0)
     child = _CONTEXT.Process(
         target=train_in_this_process, args=(name, str(folder), kill, seconds), daemon=True
     )
+    child.start()
+    return child
+
+
+def share_in_this_process(name: str, folder: str, rank: int, changes: dict[str, Any]) -> None:
+    """Be one of two processes that train together; torchrun would set the environment."""
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": (Path(folder) / "port").read_text()}
+    sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    torch.set_num_threads(1)
+    model, task, recipe = tiny(name, **changes)
+    with joined(DEVICE, recipe.batch_size) as processes:
+        head_lr = getattr(recipe, "head_lr", None)
+        trained = train(model, task, recipe, 0, DEVICE, head_lr=head_lr, processes=processes)
+    torch.save(trained.model.state_dict(), Path(folder) / f"weights{rank}")
+    torch.save(trained.curve[-1].train_loss, Path(folder) / f"loss{rank}")
+
+
+def start_sharing(name: str, folder: Path, rank: int, **changes: Any) -> Any:
+    arguments = (name, str(folder), rank, changes)
+    child = _CONTEXT.Process(target=share_in_this_process, args=arguments, daemon=True)
     child.start()
     return child
