@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from stages.data import weights
 from stages.models.transfer import make_trunk
 from stages.reporting.seeds import COLUMNS
 from stages.system.pipeline import models
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Faults
 from tests.digits import digits, write_data_set
 
 TINY = {"epochs": 2, "batch_size": 32}
@@ -339,6 +340,37 @@ def test_the_same_seed_gives_the_same_metrics(run: Command, tiny: Path) -> None:
     before = [(tiny / name).read_bytes() for name in files]
     assert ran(run("dvc", "repro", "--force", "--single-item", "train_cnn")) == ["train_cnn"]
     assert [(tiny / name).read_bytes() for name in files] == before
+
+
+@pytest.mark.faults
+def test_a_dvc_that_is_killed_takes_its_stage_along_and_the_next_goes_on(
+    run: Command, tiny: Path, faults: Faults
+) -> None:
+    params = tiny / "params.yaml"
+    changed = yaml.safe_load(params.read_text())
+    changed["vit"]["epochs"] = 8
+    changed["runtime"]["checkpoint_seconds"] = 0
+    params.write_text(yaml.safe_dump(changed))
+    repro = ("dvc", "repro", "--force", "--single-item", "train_vit")
+    run(*repro)
+    files = ["models/vit.safetensors", "metrics/train/vit.json", "metrics/curves/vit.csv"]
+    unbroken = [(tiny / name).read_bytes() for name in files]
+    assert not list(tiny.glob("checkpoints/*/"))
+
+    with faults("SIGKILL of dvc repro"):
+        dvc = subprocess.Popen(
+            repro, cwd=tiny, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        while not list(tiny.glob("checkpoints/vit-*/00000005?.pt")):
+            assert dvc.poll() is None
+            time.sleep(0.02)
+        dvc.kill()
+        dvc.wait()
+        assert not (tiny / files[0]).exists()
+        output = run(*repro)
+        assert re.search(r"going on from step \d+ of 248, where the last run was stopped", output)
+        assert [(tiny / name).read_bytes() for name in files] == unbroken
+        assert not list(tiny.glob("checkpoints/*/"))
 
 
 @pytest.mark.parametrize(
