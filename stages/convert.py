@@ -4,10 +4,12 @@ from pathlib import Path
 
 import numpy as np
 
+from stages.data import sources
 from stages.data.idx import read_split
+from stages.data.sources import SourceError
 from stages.data.split import split_indices
 from stages.params import load_params
-from stages.system.errors import run
+from stages.system.errors import UserError, run
 from stages.system.files import new_folder
 
 RAW, ARRAYS = Path("data/raw"), Path("data/mnist")
@@ -15,6 +17,8 @@ RAW, ARRAYS = Path("data/raw"), Path("data/mnist")
 
 def main() -> None:
     data = load_params().data
+    if data.checksums:
+        _verify()
     images, labels = read_split(RAW, "train")
     test_images, test_labels = read_split(RAW, "test")
     training, validation = split_indices(labels, data.validation_size, data.seed)
@@ -22,6 +26,14 @@ def main() -> None:
         np.savez(target / "train.npz", images=images[training], labels=labels[training])
         np.savez(target / "validation.npz", images=images[validation], labels=labels[validation])
         np.savez(target / "test.npz", images=test_images, labels=test_labels)
+
+
+def _verify() -> None:
+    """Make sure that the bytes are still those that were fetched."""
+    try:
+        sources.verify(RAW)
+    except SourceError as error:
+        raise UserError(f"in {RAW}, {error}; run `dvc repro --force fetch`.") from None
 
 
 if __name__ == "__main__":

@@ -349,8 +349,9 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     try:
         return Params.model_validate(values)
     except ValidationError as error:
-        lines = [_explain(detail) for detail in error.errors(include_url=False)]
-        raise UserError(f"{path}: " + "; ".join(lines)) from None
+        faults = [_explain(detail) for detail in error.errors(include_url=False)]
+        # A key may hold what breaks a line.
+        raise UserError(" ".join(f"{path}: {'; '.join(faults)}".split())) from None
 
 
 def _explain(error: Any) -> str:

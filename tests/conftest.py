@@ -8,13 +8,15 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
 
 # A busy machine is no failure, and the same examples everywhere make a failure repeatable.
-settings.register_profile("repeatable", deadline=None, derandomize=True)
-settings.register_profile("thorough", deadline=None, max_examples=10_000)
+# The examples of a test share their folder, each writing its own files anew.
+shared: Any = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
+settings.register_profile("repeatable", derandomize=True, max_examples=50, **shared)
+settings.register_profile("thorough", max_examples=10_000, **shared)
 settings.load_profile("repeatable")
 
 

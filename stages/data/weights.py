@@ -16,7 +16,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy._core.multiarray import _reconstruct
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -155,15 +154,23 @@ def unpickle_arrays(content: bytes) -> Any:
     """
     try:
         return _ArrayUnpickler(io.BytesIO(content)).load()
-    except (pickle.UnpicklingError, EOFError, AttributeError, IndexError, ValueError) as error:
-        raise SourceError(f"the checkpoint cannot be read: {error}") from None
+    except Exception as error:  # a damaged pickle can raise anything at all
+        raise SourceError(f"the checkpoint cannot be read: {error!r}") from None
 
 
-class _ArrayUnpickler(pickle.Unpickler):
+class _ArrayUnpickler(pickle._Unpickler):
+    """Python's own unpickler, not the one in C, which believes every size that it reads."""
+
+    dispatch = {
+        code: load
+        for code, load in pickle._Unpickler.dispatch.items()
+        if code != pickle.BYTEARRAY8[0]
+    }
+
     def find_class(self, module: str, name: str) -> Any:
         module = re.sub(r"^numpy\.core\.", "numpy._core.", module)  # its name before NumPy 2
         if (module, name) == ("numpy._core.multiarray", "_reconstruct"):
-            return _reconstruct
+            return lambda *_: np.empty(0)  # what it holds follows in the pickle
         if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
             return getattr(np, name)
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -15,24 +15,19 @@ from stages.data.idx import NAMES, read_images, read_labels, read_split
 from stages.system.errors import UserError
 from tests.digits import write_data_set, write_idx
 
-same_folder = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
-
-@same_folder
 @given(images=arrays(np.uint8, st.tuples(st.integers(1, 5), st.just(28), st.just(28))))
 def test_images_survive_the_format(tmp_path: Path, images: np.ndarray) -> None:
     write_idx(tmp_path / "images", images)
     np.testing.assert_array_equal(read_images(tmp_path / "images"), images)
 
 
-@same_folder
 @given(labels=arrays(np.uint8, st.integers(1, 50), elements=st.integers(0, 9)))
 def test_labels_survive_the_format(tmp_path: Path, labels: np.ndarray) -> None:
     write_idx(tmp_path / "labels", labels)
     np.testing.assert_array_equal(read_labels(tmp_path / "labels"), labels)
 
 
-@same_folder
 @given(content=st.binary(max_size=200))
 def test_any_other_bytes_are_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "images"
@@ -41,7 +36,6 @@ def test_any_other_bytes_are_refused_by_name(tmp_path: Path, content: bytes) -> 
         read_images(path)
 
 
-@same_folder
 @given(
     header=st.tuples(st.sampled_from([0, 8]), st.integers(0, 4), st.integers(0, 2**32 - 1)),
     body=st.binary(max_size=100),

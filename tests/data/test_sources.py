@@ -193,7 +193,7 @@ def test_kaggles_zip_holds_each_file_in_a_folder_of_its_name(
 def test_a_page_in_place_of_the_zip_is_refused(
     tmp_path: Path, serve: Callable[[Answer], str]
 ) -> None:
-    with pytest.raises(SourceError, match="did not give a whole zip"):
+    with pytest.raises(SourceError, match="is no zip file that can be read"):
         sources.kaggle(tmp_path, serve(lambda handler, _: send(handler, b"<html></html>")))
 
 
