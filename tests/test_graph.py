@@ -3,6 +3,7 @@
 import ast
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,12 @@ def test_a_stage_is_a_small_script_that_says_what_it_is_for(name: str) -> None:
     lines = (ROOT / f"stages/{name}.py").read_text(encoding="utf-8").splitlines()
     assert len(lines) < 100
     assert STAGES[name]["desc"]
+
+
+@pytest.mark.parametrize("name", ["fetch", "convert", "report"])
+def test_a_stage_without_a_network_of_its_own_starts_without_torch(name: str) -> None:
+    code = f"import sys, stages.{name}; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
 def test_package_files_are_empty() -> None:

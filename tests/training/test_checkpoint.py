@@ -3,6 +3,8 @@
 import errno
 import os
 import random
+import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -209,6 +211,38 @@ def test_a_disk_that_fails_costs_a_checkpoint_and_not_the_training(
         assert "no checkpoint of step 1, training goes on" in capsys.readouterr().err
         assert checkpoints.latest() == {"before": 1}
         assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+
+
+@pytest.mark.faults
+def test_a_disk_that_is_full_throughout_costs_the_checkpoints_alone(
+    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults
+) -> None:
+    with faults("no room for a checkpoint", SAVES):
+        child = start("cnn", tmp_path, largest_file=5000)
+        child.join(60)
+        assert child.exitcode == 0
+        said = (tmp_path / "stderr").read_text()
+        assert said.count("training goes on: ") == SAVES
+        assert "Traceback" not in said
+        assert (tmp_path / "result").read_text() == unbroken("cnn")
+        assert not list((tmp_path / "checkpoints").iterdir())
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_training_that_is_told_to_stop_goes_on_later(
+    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, sent: int, code: int
+) -> None:
+    with faults(signal.Signals(sent).name):
+        child = start("vit", tmp_path)
+        while not list(tmp_path.glob("checkpoints/00000000[3-9].pt")):
+            time.sleep(0.005)
+        os.kill(child.pid, sent)
+        child.join(60)
+        assert child.exitcode == code
+        assert "Traceback" not in (tmp_path / "stderr").read_text()
+        assert not list(tmp_path.rglob("*.tmp"))
+        assert finished("vit", tmp_path) == unbroken("vit")
 
 
 def test_what_has_diverged_is_not_kept(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable
@@ -20,11 +21,13 @@ from stages.models.faster_rcnn import DigitDetector
 from stages.models.transfer import Transfer
 from stages.models.vit import ViT
 from stages.params import Params, Training
+from stages.system.errors import run
 from stages.training.checkpoint import Checkpoints
 from stages.training.classification import Classification
 from stages.training.detection import Detection
 from stages.training.loop import Task, Trained, train
 from stages.training.processes import joined
+from tests.conftest import ROOT
 from tests.digits import as_tensors
 
 MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
@@ -42,7 +45,7 @@ DEVICE = torch.device("cpu")
 
 def tiny_params() -> Params:
     """The committed parameters, shrunk."""
-    params = yaml.safe_load(Path("params.yaml").read_text(encoding="utf-8"))
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     for name in MODELS:
         params[name] |= SHORT | SMALL[name]
     return Params.model_validate(params)
@@ -135,13 +138,27 @@ def _install(kill: Kill) -> None:
             torch.save = after(torch.save)
 
 
-def train_in_this_process(name: str, folder: str, kill: Kill | None, seconds: float) -> None:
-    """Train with a checkpoint every `seconds`, going on from those in `folder`."""
-    sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+def train_in_this_process(
+    name: str, folder: str, kill: Kill | None, seconds: float, largest_file: int | None
+) -> None:
+    """Train with a checkpoint every `seconds`, going on from those in `folder`.
+
+    `largest_file`: bytes that a file may have; it stands for a full disk.
+    """
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    sys.stderr = open(Path(folder) / "stderr", "w")  # noqa: SIM115
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if kill:
         _install(kill)
-    trained = run_tiny(name, Checkpoints(Path(folder) / "checkpoints", seconds, resume=True))
-    (Path(folder) / "result").write_text(fingerprint(trained, Path(folder)))
+    if largest_file:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
+
+    def main() -> None:
+        trained = run_tiny(name, Checkpoints(Path(folder) / "checkpoints", seconds, resume=True))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+        (Path(folder) / "result").write_text(fingerprint(trained, Path(folder)))
+
+    run(main)
 
 
 # A server that has imported everything forks each child: it starts in milliseconds.
@@ -149,11 +166,17 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.training.tiny"])
 
 
-def start(name: str, folder: Path, kill: Kill | None = None, seconds: float = 0) -> Any:
+def start(
+    name: str,
+    folder: Path,
+    kill: Kill | None = None,
+    seconds: float = 0,
+    largest_file: int | None = None,
+) -> Any:
     """Start a training in a process of its own."""
-    child = _CONTEXT.Process(
-        target=train_in_this_process, args=(name, str(folder), kill, seconds), daemon=True
-    )
+    folder.mkdir(parents=True, exist_ok=True)
+    arguments = (name, str(folder), kill, seconds, largest_file)
+    child = _CONTEXT.Process(target=train_in_this_process, args=arguments, daemon=True)
     child.start()
     return child
 
