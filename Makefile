@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help repro test lint seeds bench verify readme lock clean
+.PHONY: help repro test lint chaos seeds bench verify readme lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -18,6 +18,9 @@ lint: $(VENV)/dev ## check style and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+chaos: $(VENV)/dev ## kill, starve and lie to the code, hundreds of times (40 minutes)
+	pytest --chaos -m "faults or fuzz"
 
 SEEDS ?= cnn=5 frcnn=3 vgg16=1 alexnet=3 vit=3
 seeds: $(VENV)/runtime ## train from several seeds, into metrics/seeds.csv; choose: SEEDS="cnn=5 vit=3"

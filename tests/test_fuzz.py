@@ -32,6 +32,8 @@ from stages.system.errors import UserError
 from tests.conftest import ROOT
 from tests.digits import write_data_set
 
+pytestmark = pytest.mark.fuzz
+
 MOST_MEMORY = 2**30
 CONTENT = {name: name.encode() * 20 for name in sources.CHECKSUMS}
 

@@ -417,16 +417,20 @@ def test_no_source_says_how_to_put_the_files_in_place(run: Command, tiny: Path) 
         aside.rename(path)
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("stage", ["convert", "train_cnn", "fetch", "fetch_weights", "report"])
 def test_a_disk_that_takes_no_more_leaves_one_line_and_nothing_half_done(
-    run: Command, tiny: Path, stage: str
+    run: Command, tiny: Path, faults: Faults, stage: str
 ) -> None:
     # A limit on the size of files stands in for a full disk: the write fails half-way.
     before = {path for path in tiny.rglob("*") if ".dvc" not in path.parts}
     names = ["--models", *models()] if stage == "report" else []
     limited = f"ulimit -f 4; exec {sys.executable} -m stages.{stage} {' '.join(names)}"
-    output = run("bash", "-c", limited, fails=True)
-    assert "Traceback" not in output
-    assert re.search(rf"^{stage}: .*(disk space|larger than this system allows)", output, re.M)
-    after = {path for path in tiny.rglob("*") if ".dvc" not in path.parts}
-    assert {path for path in after - before if "__pycache__" not in path.parts} == set()
+    with faults("no room for an output"):
+        output = run("bash", "-c", limited, fails=True)
+        assert "Traceback" not in output
+        assert re.search(rf"^{stage}: .*(disk space|larger than this system allows)", output, re.M)
+        after = {path for path in tiny.rglob("*") if ".dvc" not in path.parts}
+        # A checkpoint may be left: the next run goes on from it.
+        kept = {"__pycache__", "checkpoints"}
+        assert not {path for path in after - before if not kept & set(path.parts)}

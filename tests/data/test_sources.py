@@ -12,9 +12,11 @@ from pathlib import Path
 from shutil import which
 
 import pytest
+import requests
 
 from stages.data import sources
 from stages.data.sources import SourceError
+from tests.conftest import Faults
 
 CONTENT = {name: os.urandom(2000) for name in sources.CHECKSUMS}
 
@@ -158,11 +160,19 @@ def test_the_second_mirror_serves_when_the_first_does_not(
         (lambda h, n: time.sleep(1), "no answer in time"),
     ],
 )
+@pytest.mark.faults
 def test_a_mirror_that_lies_is_refused_with_the_reason(
-    tmp_path: Path, serve: Callable[[Answer], str], answer: Answer, reason: str
+    tmp_path: Path, serve: Callable[[Answer], str], faults: Faults, answer: Answer, reason: str
 ) -> None:
-    with pytest.raises(SourceError, match=reason):
+    with faults("a download that fails or lies"), pytest.raises(SourceError, match=reason):
         sources.mirrors(tmp_path, [serve(answer)])
+
+
+def test_https_is_never_left_for_http() -> None:
+    with sources._session("https://example.org") as session:
+        with pytest.raises(requests.exceptions.InvalidSchema) as refusal:
+            session.get("http://example.org")
+        assert "not HTTPS" in sources._reason(refusal.value)
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
