@@ -18,7 +18,7 @@ from stages.training import checkpoint
 from stages.training.checkpoint import Checkpoints, key
 from stages.training.loop import train
 from tests.conftest import Faults
-from tests.training.tiny import DEVICE, MODELS, Kill, fingerprint, run_tiny, start, tiny
+from tests.training.tiny import CPU, MODELS, Kill, fingerprint, run_tiny, start, tiny
 
 SAVES = 18  # of the tiny CNN: after each of 16 steps, and at the end of both epochs besides
 WHERE = ("write", "fsync", "replace", "replaced", "saved")
@@ -250,7 +250,7 @@ def test_what_has_diverged_is_not_kept(tmp_path: Path) -> None:
     recipe = recipe.model_copy(update={"lr": 1e30, "warmup": 0.5, "epochs": 4})
     checkpoints = Checkpoints(tmp_path, 0, resume=True)
     with pytest.raises(UserError, match=r"step \d+ .*learning rate"):
-        train(model, task, recipe, 0, DEVICE, checkpoints=checkpoints)
+        train(model, task, recipe, 0, CPU, checkpoints=checkpoints)
     state = checkpoints.latest()
     assert state is None or all(v.isfinite().all() for v in state["model"].values())
 

@@ -26,12 +26,14 @@ def section(committed: dict[str, Any]) -> dict[str, Any]:
     return committed["cnn"] | small
 
 
-def run_training(values: dict[str, Any], seed: int = 0) -> Trained:
+def run_training(
+    values: dict[str, Any], seed: int = 0, precision: torch.dtype = torch.float32
+) -> Trained:
     recipe = CNNSection.model_validate(values)
     torch.manual_seed(seed)
     model = CNN(**recipe.architecture())
     task = Classification(as_tensors(TRAINING), as_tensors(VALIDATION), recipe)
-    return train(model, task, recipe, seed, torch.device("cpu"))
+    return train(model, task, recipe, seed, torch.device("cpu"), precision=precision)
 
 
 def test_it_beats_chance_by_far(section: dict[str, Any]) -> None:
@@ -50,6 +52,15 @@ def test_the_same_seed_gives_the_same_bits(section: dict[str, Any], tmp_path: Pa
     assert first == again
     assert first != other
     assert (tmp_path / "first.curve").read_text() == (tmp_path / "again.curve").read_text()
+
+
+def test_bfloat16_learns_as_well_and_leaves_float32_weights(section: dict[str, Any]) -> None:
+    section |= {"epochs": 6}
+    rough, exact = (run_training(section, 0, kind) for kind in (torch.bfloat16, torch.float32))
+    assert rough.curve[0].train_loss != exact.curve[0].train_loss
+    assert rough.curve[-1].train_loss == pytest.approx(exact.curve[-1].train_loss, rel=0.1)
+    assert rough.curve[-1].val_accuracy > 0.85
+    assert {weight.dtype for weight in rough.model.parameters()} == {torch.float32}
 
 
 def test_an_epoch_may_be_a_fraction(section: dict[str, Any]) -> None:

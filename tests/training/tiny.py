@@ -40,7 +40,7 @@ SMALL: dict[str, dict[str, Any]] = {
     "vit": {"dim": 20, "heads": 2, "depth": 1, "mlp_dim": 32, "dropout": 0.1},
 }
 IMAGES = {"cnn": 160, "frcnn": 100, "vgg16": 64, "alexnet": 96, "vit": 160}
-DEVICE = torch.device("cpu")
+CPU = torch.device("cpu")
 
 
 def tiny_params() -> Params:
@@ -51,13 +51,18 @@ def tiny_params() -> Params:
     return Params.model_validate(params)
 
 
-def tiny(name: str, seed: int = 0, **changes: Any) -> tuple[nn.Module, Task, Training]:
+def tiny(
+    name: str, seed: int = 0, device: torch.device = CPU, **changes: Any
+) -> tuple[nn.Module, Task, Training]:
     """Build a small model of that name, with what it learns and how."""
     params = tiny_params()
     recipe = getattr(params, name).model_copy(update=changes)
     torch.manual_seed(seed)
     shape = recipe.architecture()
-    training, validation = as_tensors(slice(IMAGES[name])), as_tensors(slice(300, 340))
+    training, validation = (
+        (images.to(device), labels.to(device))
+        for images, labels in (as_tensors(slice(IMAGES[name])), as_tensors(slice(300, 340)))
+    )
     if name == "frcnn":
         model: nn.Module = DigitDetector(backbone=params.cnn.architecture(), **shape)
         return model, Detection(training, validation, recipe), recipe
@@ -75,7 +80,7 @@ def run_tiny(
     torch.set_num_threads(1)
     model, task, recipe = tiny(name, seed, **changes)
     head_lr = getattr(recipe, "head_lr", None)
-    return train(model, task, recipe, seed, DEVICE, head_lr=head_lr, checkpoints=checkpoints)
+    return train(model, task, recipe, seed, CPU, head_lr=head_lr, checkpoints=checkpoints)
 
 
 def fingerprint(trained: Trained, folder: Path) -> str:
@@ -188,9 +193,9 @@ def share_in_this_process(name: str, folder: str, rank: int, changes: dict[str, 
     sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     torch.set_num_threads(1)
     model, task, recipe = tiny(name, **changes)
-    with joined(DEVICE, recipe.batch_size) as processes:
+    with joined(CPU, recipe.batch_size) as processes:
         head_lr = getattr(recipe, "head_lr", None)
-        trained = train(model, task, recipe, 0, DEVICE, head_lr=head_lr, processes=processes)
+        trained = train(model, task, recipe, 0, CPU, head_lr=head_lr, processes=processes)
     torch.save(trained.model.state_dict(), Path(folder) / f"weights{rank}")
     torch.save(trained.curve[-1].train_loss, Path(folder) / f"loss{rank}")
 
