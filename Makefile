@@ -20,7 +20,7 @@ lint: $(VENV)/dev ## check style and types
 	mypy
 
 chaos: $(VENV)/dev ## kill, starve and lie to the code, hundreds of times (40 minutes)
-	pytest --chaos -m "faults or fuzz"
+	pytest --chaos --numprocesses 0 -m "faults or fuzz"
 
 SEEDS ?= cnn=5 frcnn=3 vgg16=1 alexnet=3 vit=3
 seeds: $(VENV)/runtime ## train from several seeds, into metrics/seeds.csv; choose: SEEDS="cnn=5 vit=3"
@@ -41,8 +41,8 @@ lock: $(VENV)/dev ## pin every package, from requirements*.in
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 
-clean: ## remove the virtual environment
-	rm -rf $(VENV)
+clean: ## remove the virtual environment and what unfinished trainings left
+	rm -rf $(VENV) checkpoints
 
 # The two environments are one: dev adds to runtime. An empty file marks a finished install.
 $(VENV)/runtime: requirements.txt
