@@ -342,6 +342,17 @@ def test_the_same_seed_gives_the_same_metrics(run: Command, tiny: Path) -> None:
     assert [(tiny / name).read_bytes() for name in files] == before
 
 
+def test_what_several_processes_trained_is_taken_over(run: Command, tiny: Path) -> None:
+    before = (tiny / "models/vit.safetensors").read_bytes()
+    run("torchrun", "--standalone", "--nproc-per-node", "2", "-m", "stages.train_vit")
+    assert json.loads((tiny / "metrics/timing/vit.json").read_text())["world_size"] == 2
+    trained = (tiny / "models/vit.safetensors").read_bytes()
+    assert trained != before
+    run("dvc", "commit", "--force", "train_vit")
+    assert ran(run("dvc", "repro")) == ["evaluate@vit", "report"]
+    assert (tiny / "models/vit.safetensors").read_bytes() == trained
+
+
 @pytest.mark.faults
 def test_a_dvc_that_is_killed_takes_its_stage_along_and_the_next_goes_on(
     run: Command, tiny: Path, faults: Faults
