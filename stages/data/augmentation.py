@@ -38,6 +38,6 @@ def distort(
     # The matrix leads from a pixel of the result back to where it comes from in the image.
     cos, sin = angle.cos() / size, angle.sin() / size
     rows = [cos, cos * shear - sin, shift_x, sin, sin * shear + cos, shift_y]
-    matrices = torch.stack(rows, dim=1).view(count, 2, 3).to(images.device)
+    matrices = torch.stack(rows, dim=1).view(count, 2, 3).to(images.device, non_blocking=True)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)

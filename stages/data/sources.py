@@ -80,8 +80,11 @@ def from_zip(archive: Path, target: Path) -> None:
                 inside = _member(name, members.namelist())
                 with members.open(inside) as file:
                     _unpack(file, target / name, compressed=inside.endswith(".gz"))
-    except (zipfile.BadZipFile, ValueError, EOFError, NotImplementedError, RuntimeError) as error:
-        # The last two: packed in a way that Python does not know, or encrypted.
+    except SourceError:
+        raise
+    except Exception as error:  # a damaged zip can raise nearly anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # a full disk, say
         raise SourceError(f"{archive.name} is no zip file that can be read: {error}") from None
 
 

@@ -14,7 +14,7 @@ import sys
 import time
 from importlib.metadata import version
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -52,12 +52,15 @@ class Checkpoints:
         A disk that takes no more costs the checkpoint, not the training: it is said on stderr.
         """
         torch.serialization.set_crc32_options(False)  # the SHA-256 does better
+        # Into memory first: torch.save turns an error of the disk, and Ctrl-C, into one of its own.
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        body = buffer.getbuffer()
         try:
             path = self.folder / f"{step:09d}.pt"
             with new_file(path) as partial, open(partial, "wb") as file:
-                hashing = _Hashing(file)
-                torch.save(state, cast(IO[bytes], hashing))
-                file.write(hashing.sha256.digest())
+                file.write(body)
+                file.write(hashlib.sha256(body).digest())
             for old in self._generations()[GENERATIONS:]:
                 old.unlink()
         except OSError as error:
@@ -84,18 +87,6 @@ class Checkpoints:
     def _generations(self) -> list[Path]:
         """The newest first."""
         return sorted(self.folder.glob("*.pt"), reverse=True)
-
-
-class _Hashing(io.RawIOBase):
-    """A file that knows the SHA-256 of what has been written to it."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
-        self.sha256 = hashlib.sha256()
-
-    def write(self, content: Any) -> int:
-        self.sha256.update(content)
-        return self.file.write(content)
 
 
 def key(settings: dict[str, Any], tensors: list[Tensor]) -> str:

@@ -164,9 +164,9 @@ def train(
                 _report(progress, loss.item(), step, step / task.steps_per_epoch, schedule)
             schedule.step()
             if checkpoints and checkpoints.due():
-                now = time.perf_counter()
-                result.seconds, started = result.seconds + now - started, now
+                result.seconds += time.perf_counter() - started
                 save()
+                started = time.perf_counter()
         train_loss = processes.mean(loss_sum).item() / (step - first)
         result.seconds += time.perf_counter() - started
         score = EpochScore(step / task.steps_per_epoch, train_loss, *task.score(average.module))
@@ -178,6 +178,7 @@ def train(
         first, loss_sum, epoch_start = step, torch.zeros_like(loss_sum), generator.get_state()
         save()
     progress.close()
+    average.module.eval()
     return result
 
 

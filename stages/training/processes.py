@@ -28,8 +28,17 @@ class Processes:
     rank: int = 0
 
     def share(self, batch_size: int) -> slice:
-        """Which part of each batch is this process's; the shares are equally large."""
-        size = batch_size // self.count
+        """Which part of each batch is this process's; the shares are equally large.
+
+        Raises:
+            UserError: they cannot be.
+        """
+        size, left = divmod(batch_size, self.count)
+        if left:
+            raise UserError(
+                f"a batch of {batch_size} is not divisible by {self.count} processes; change "
+                "batch_size or the number of processes."
+            )
         return slice(self.rank * size, (self.rank + 1) * size)
 
     def wrap(self, model: nn.Module) -> Any:
@@ -38,27 +47,31 @@ class Processes:
 
     def mean(self, value: Tensor) -> Tensor:
         """The mean of `value` over all processes."""
+        value = value.clone()
         if self.count > 1:
             distributed.all_reduce(value)
         return value / self.count
+
+    def wait(self) -> None:
+        """Wait until all have come here: none has died on the way."""
+        if self.count > 1:
+            distributed.barrier()
 
 
 ALONE = Processes()
 
 
 @contextmanager
-def joined(device: torch.device, batch_size: int) -> Iterator[Processes]:
+def joined(device: torch.device) -> Iterator[Processes]:
     """Join the other processes that torchrun has started, if any.
 
     Raises:
-        UserError: a batch cannot be shared out evenly, or the device's gradients not be sent.
+        UserError: the gradients of this kind of device cannot be sent.
     """
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield ALONE
         return
-    if batch_size % count:
-        raise UserError(f"batch_size = {batch_size} is not divisible by {count} processes.")
     backends = {"cpu": "gloo", "cuda": "nccl"}
     if device.type not in backends:
         raise UserError(

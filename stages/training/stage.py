@@ -51,7 +51,7 @@ def train_and_write(
     """
     die_with_dvc()
     with (
-        joined(device, recipe.batch_size) as processes,
+        joined(device) as processes,
         alone(checkpoint.FOLDER / f"{name}.{processes.rank}.lock"),
     ):
         if processes.rank > 0:
@@ -59,11 +59,12 @@ def train_and_write(
         limit = sgemm_gflops(device)
         training = load_arrays(ARRAYS / "train.npz", device)
         validation = load_arrays(ARRAYS / "validation.npz", device)
+        precision = pick_precision(params.runtime.precision, device)
         checkpoints = None
         if processes.count == 1:
             start = [*training, *validation, *model.state_dict().values()]
-            settings = {"architecture": architecture, "recipe": recipe.model_dump()}
-            checkpoints = _checkpoints(name, settings, start, params, device)
+            how = {"architecture": architecture, "device": str(device), "precision": str(precision)}
+            checkpoints = open_checkpoints(name, recipe, params, how, start)
         trained = train(
             model,
             task(training, validation, recipe),
@@ -71,29 +72,30 @@ def train_and_write(
             params.seed,
             device,
             head_lr=head_lr,
-            precision=pick_precision(params.runtime.precision, device),
+            precision=precision,
             processes=processes,
             checkpoints=checkpoints,
         )
+        processes.wait()
         if processes.rank == 0:
             _write(name, trained, architecture, facts or {}, limit, device, processes.count)
         if checkpoints:
             checkpoints.remove()
 
 
-def _checkpoints(
-    name: str,
-    settings: dict[str, Any],
-    start: list[Tensor],
-    params: Params,
-    device: torch.device,
+def open_checkpoints(
+    name: str, recipe: Training, params: Params, how: dict[str, Any], start: list[Tensor]
 ) -> Checkpoints:
-    """The folder of this training's checkpoints, which no other training finds."""
-    runtime = params.runtime
-    settings |= {"seed": params.seed, "device": str(device)}
-    settings |= runtime.model_dump(exclude={"device", "resume", "checkpoint_seconds"})
+    """Find the checkpoints of this training, which share their folder with no other.
+
+    Args:
+        how: what decides the result besides recipe, seed and runtime.
+        start: the data and the first weights.
+    """
+    runtime = params.runtime.model_dump(exclude={"resume", "checkpoint_seconds"})
+    settings = {"recipe": recipe.model_dump(), "seed": params.seed, "runtime": runtime, "how": how}
     folder = checkpoint.FOLDER / f"{name}-{checkpoint.key(settings, start)[:16]}"
-    return Checkpoints(folder, runtime.checkpoint_seconds, resume=runtime.resume)
+    return Checkpoints(folder, params.runtime.checkpoint_seconds, resume=params.runtime.resume)
 
 
 def _write(

@@ -1,5 +1,6 @@
 """A training that is killed, at whatever moment, ends with the bits of one that was not."""
 
+import copy
 import errno
 import os
 import random
@@ -17,8 +18,18 @@ from stages.system.errors import UserError
 from stages.training import checkpoint
 from stages.training.checkpoint import Checkpoints, key
 from stages.training.loop import train
+from stages.training.stage import open_checkpoints
 from tests.conftest import Faults
-from tests.training.tiny import CPU, MODELS, Kill, fingerprint, run_tiny, start, tiny
+from tests.training.tiny import (
+    CPU,
+    MODELS,
+    Kill,
+    fingerprint,
+    run_tiny,
+    start,
+    tiny,
+    tiny_params,
+)
 
 SAVES = 18  # of the tiny CNN: after each of 16 steps, and at the end of both epochs besides
 WHERE = ("write", "fsync", "replace", "replaced", "saved")
@@ -69,10 +80,10 @@ def test_a_kill_at_every_step_is_survived(
 def test_a_kill_during_every_save_is_survived(
     tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, chaos: bool
 ) -> None:
-    # With two fsyncs a save, of the file and of its folder, an even number strikes the latter.
-    numbers = range(1, SAVES + 1) if chaos else (1, 12)
     for where in WHERE[:-1]:
-        for number in numbers:
+        # Two fsyncs a save: of the file and of its folder.
+        calls = 2 * SAVES if where == "fsync" else SAVES
+        for number in range(1, calls + 1) if chaos else (1, 12):
             folder = tmp_path / f"{where}{number}"
             with faults(f"SIGKILL in a save ({where})"):
                 killed("cnn", folder, Kill(where, number))
@@ -84,12 +95,15 @@ def test_a_kill_during_every_save_is_survived(
 def test_every_model_survives_kill_after_kill(
     tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, chaos: bool, name: str
 ) -> None:
-    # Several in one training, so twice in one epoch too; each gets one step or two further.
-    rng = random.Random(name)
-    for _ in range(12 if chaos else 2):
-        with faults(f"SIGKILL, {name}"):
-            killed(name, tmp_path, Kill(rng.choice(WHERE[1:]), rng.choice((1, 2))))
-    assert finished(name, tmp_path) == unbroken(name)
+    # Each "saved" gets one save further, so two of them are in one epoch; the others get nowhere.
+    # VGG16, of the fewest saves, has five.
+    several = ["saved", "replace", "saved", "write", "fsync", "replace"]
+    several += ["saved", "fsync", "write", "saved", "replace", "fsync"]
+    wanted = several if chaos else several[:4]
+    with faults(f"SIGKILL, {name}", len(wanted)):
+        for where in wanted:
+            killed(name, tmp_path, Kill(where, 1))
+        assert finished(name, tmp_path) == unbroken(name)
 
 
 @pytest.mark.faults
@@ -97,9 +111,9 @@ def test_a_kill_at_any_instant_is_survived(
     tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, chaos: bool
 ) -> None:
     rng = random.Random(0)
-    struck = 0
+    struck, wanted = 0, 120 if chaos else 5
     for attempt in range(1000):
-        if struck == (120 if chaos else 5):
+        if struck == wanted:
             break
         folder = tmp_path / str(attempt)
         child = start("cnn", folder)
@@ -110,7 +124,7 @@ def test_a_kill_at_any_instant_is_survived(
                 child.join()
                 assert finished("cnn", folder) == unbroken("cnn"), attempt
             struck += 1
-    assert struck >= 5
+    assert struck == wanted
 
 
 @pytest.mark.parametrize(
@@ -121,6 +135,7 @@ def test_a_kill_at_any_instant_is_survived(
         "optimizer",
         "schedule",
         "epoch_start",
+        "first",
         "step",
         "loss_sum",
         "curve",
@@ -138,13 +153,15 @@ def test_whatever_a_checkpoint_forgot_would_show(
     first, last = (state_after("vit", saves, tmp_path / str(saves)) for saves in (1, 14))
     assert 10 == last["first"] < last["step"] < 16
     checkpoints = Checkpoints(tmp_path / "resumed", 1000, resume=True)
-    monkeypatch.setattr(checkpoints, "latest", lambda: last)
+    # A training moves what it was given, so each gets a copy.
+    monkeypatch.setattr(checkpoints, "latest", lambda: copy.deepcopy(last))
     assert fingerprint(run_tiny("vit", checkpoints), tmp_path) == unbroken("vit")
 
     first["loss_sum"], first["curve"] = torch.zeros(()), []
     if forgotten == "step":  # the place in the epoch's order
         first["step"] = last["first"]
-    monkeypatch.setattr(checkpoints, "latest", lambda: last | {forgotten: first[forgotten]})
+    changed = last | {forgotten: first[forgotten]}
+    monkeypatch.setattr(checkpoints, "latest", lambda: copy.deepcopy(changed))
     assert fingerprint(run_tiny("vit", checkpoints), tmp_path) != unbroken("vit")
 
 
@@ -188,9 +205,8 @@ def test_a_damaged_checkpoint_is_not_interpreted(
 
 @pytest.mark.faults
 @pytest.mark.parametrize("failing", ["open", "fsync", "replace"])
-def test_a_disk_that_fails_costs_a_checkpoint_and_not_the_training(
+def test_a_save_that_fails_leaves_the_one_before(
     tmp_path: Path,
-    unbroken: Callable[[str], str],
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     faults: Faults,
@@ -214,11 +230,12 @@ def test_a_disk_that_fails_costs_a_checkpoint_and_not_the_training(
 
 
 @pytest.mark.faults
+@pytest.mark.parametrize("room", [5_000, 40_000])
 def test_a_disk_that_is_full_throughout_costs_the_checkpoints_alone(
-    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults
+    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, room: int
 ) -> None:
     with faults("no room for a checkpoint", SAVES):
-        child = start("cnn", tmp_path, largest_file=5000)
+        child = start("cnn", tmp_path, largest_file=room)
         child.join(60)
         assert child.exitcode == 0
         said = (tmp_path / "stderr").read_text()
@@ -264,6 +281,26 @@ def test_the_key_tells_trainings_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     assert key(settings, [data]) != key(settings, [data.view(2, 2)])
     monkeypatch.setattr(checkpoint, "version", lambda _: "0")
     assert key(settings, [data]) != same
+
+
+def test_every_setting_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    params = tiny_params()
+
+    def folder(how: str = "float32", **changes: Any) -> Path:
+        changed = params.model_copy(update=changes)
+        recipe = changed.vit
+        return open_checkpoints("vit", recipe, changed, {"precision": how}, []).folder
+
+    runtime = params.runtime
+    others = [
+        folder("bfloat16"),
+        folder(seed=2),
+        folder(vit=params.vit.model_copy(update={"lr": 0.1})),
+        folder(runtime=runtime.model_copy(update={"threads": 7})),
+        folder(runtime=runtime.model_copy(update={"compile": True})),
+    ]
+    assert len({folder(), *others}) == 6
+    assert folder(runtime=runtime.model_copy(update={"checkpoint_seconds": 1})) == folder()
 
 
 def test_the_key_depends_on_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

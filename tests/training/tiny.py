@@ -22,6 +22,7 @@ from stages.models.transfer import Transfer
 from stages.models.vit import ViT
 from stages.params import Params, Training
 from stages.system.errors import run
+from stages.training import checkpoint
 from stages.training.checkpoint import Checkpoints
 from stages.training.classification import Classification
 from stages.training.detection import Detection
@@ -139,8 +140,33 @@ def _install(kill: Kill) -> None:
         case "saved":
             Checkpoints.save = after(Checkpoints.save)  # type: ignore[method-assign]
         case "write":
-            # The last write of a save is the hash: the file is not whole without it.
-            torch.save = after(torch.save)
+            # A save writes twice, the state and its hash: the file is not whole in between.
+            def dying_open(path: Any, mode: str) -> Any:
+                file = open(path, mode)  # noqa: SIM115
+                return _Dying(file) if is_due() else file
+
+            checkpoint.open = dying_open  # type: ignore[attr-defined]
+
+
+class _Dying:
+    """A file in whose second write the process dies."""
+
+    def __init__(self, file: Any) -> None:
+        self.file = file
+        self.writes = 0
+
+    def __enter__(self) -> "_Dying":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.file.close()
+
+    def write(self, content: Any) -> int:
+        self.writes += 1
+        if self.writes == 2:
+            self.file.flush()
+            _die()
+        return self.file.write(content)
 
 
 def train_in_this_process(
@@ -193,7 +219,7 @@ def share_in_this_process(name: str, folder: str, rank: int, changes: dict[str, 
     sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     torch.set_num_threads(1)
     model, task, recipe = tiny(name, **changes)
-    with joined(CPU, recipe.batch_size) as processes:
+    with joined(CPU) as processes:
         head_lr = getattr(recipe, "head_lr", None)
         trained = train(model, task, recipe, 0, CPU, head_lr=head_lr, processes=processes)
     torch.save(trained.model.state_dict(), Path(folder) / f"weights{rank}")
