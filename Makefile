@@ -41,8 +41,8 @@ lock: $(VENV)/dev ## pin every package, from requirements*.in
 	$(LOCK) requirements.in -o requirements.txt
 	$(LOCK) requirements-dev.in -o requirements-dev.txt
 
-clean: ## remove the virtual environment and what unfinished trainings left
-	rm -rf $(VENV) checkpoints
+clean: ## remove the virtual environment
+	rm -rf $(VENV)
 
 # The two environments are one: dev adds to runtime. An empty file marks a finished install.
 $(VENV)/runtime: requirements.txt

@@ -32,7 +32,7 @@ def committed() -> dict[str, Any]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--chaos", action="store_true", help="many faults and examples, for an hour")
+    parser.addoption("--chaos", action="store_true", help="many faults and examples")
 
 
 def pytest_configure(config: pytest.Config) -> None:

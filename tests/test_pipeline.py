@@ -21,11 +21,13 @@ from safetensors.torch import load_file, save_file
 from stages.data import weights
 from stages.models.transfer import make_trunk
 from stages.reporting.seeds import COLUMNS
+from stages.system.alone import alone
 from stages.system.pipeline import models
 from tests.conftest import ROOT, Faults
 from tests.digits import digits, write_data_set
 
 TINY = {"epochs": 2, "batch_size": 32}
+START_CNN = "import stages.train_cnn as s; from stages.system.errors import run; run(s.main)"
 Command = Callable[..., str]
 
 
@@ -351,6 +353,16 @@ def test_what_several_processes_trained_is_taken_over(run: Command, tiny: Path) 
     run("dvc", "commit", "--force", "train_vit")
     assert ran(run("dvc", "repro")) == ["evaluate@vit", "report"]
     assert (tiny / "models/vit.safetensors").read_bytes() == trained
+    assert "2 processes of 1 CPU threads" in (tiny / "report/README.md").read_text()
+
+
+def test_a_second_training_in_the_folder_is_refused(run: Command, tiny: Path) -> None:
+    stage = f"import stages.system.alone as a; a.PATIENCE = 0; {START_CNN}"
+    with alone(tiny / "checkpoints/cnn.0.lock"):
+        output = run(sys.executable, "-c", stage, fails=True)
+    assert f"process {os.getpid()} is at the same training" in output
+    assert "Traceback" not in output
+    run(sys.executable, "-c", stage)
 
 
 @pytest.mark.faults

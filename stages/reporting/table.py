@@ -40,6 +40,8 @@ def _training_time(result: ModelResult) -> str:
         return "not measured"
     device, threads = result.timing["device"], result.timing["threads"]
     where = f"{threads} CPU threads" if device == "cpu" else device.upper()
+    if (processes := result.timing["world_size"]) > 1:
+        where = f"{processes} processes of {where}"
     return f"{result.timing['train_seconds']:.0f} s, {where}"
 
 

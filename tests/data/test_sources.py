@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import io
 import os
 import threading
 import time
@@ -168,11 +169,18 @@ def test_a_mirror_that_lies_is_refused_with_the_reason(
         sources.mirrors(tmp_path, [serve(answer)])
 
 
-def test_https_is_never_left_for_http() -> None:
-    with sources._session("https://example.org") as session:
-        with pytest.raises(requests.exceptions.InvalidSchema) as refusal:
-            session.get("http://example.org")
-        assert "not HTTPS" in sources._reason(refusal.value)
+def test_https_is_never_left_for_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def send_on(_: object, request: requests.PreparedRequest, **__: object) -> requests.Response:
+        assert request.url == "https://example.org/file"
+        response = requests.Response()
+        response.status_code, response.request, response.url = 302, request, request.url
+        response.headers["Location"] = "http://example.org/file"
+        response.raw = io.BytesIO()
+        return response
+
+    monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send_on)
+    with pytest.raises(SourceError, match="sends us on to an address that is not HTTPS"):
+        sources.download("https://example.org/file", tmp_path / "file")
 
 
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:

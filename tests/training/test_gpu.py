@@ -1,6 +1,7 @@
 """On a CUDA GPU all five train, in either precision, and go on after a stop with the same bits."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,12 +41,18 @@ def test_every_model_trains_on_it(gpu: torch.device, name: str, precision: torch
     assert trained.curve[-1].train_loss < trained.curve[0].train_loss
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_training_that_was_stopped_goes_on_with_the_same_bits(
-    gpu: torch.device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+    gpu: torch.device,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    precision: torch.dtype,
 ) -> None:
+    how: Any = {"precision": precision}
     model, task, recipe = tiny(name, device=gpu)
-    unbroken = train(model, task, recipe, 0, gpu)
+    unbroken = train(model, task, recipe, 0, gpu, **how)
 
     def stop(checkpoints: Checkpoints, step: int, state: object) -> None:
         save(checkpoints, step, state)  # type: ignore[arg-type]
@@ -56,10 +63,12 @@ def test_a_training_that_was_stopped_goes_on_with_the_same_bits(
     monkeypatch.setattr(Checkpoints, "save", stop)
     model, task, recipe = tiny(name, device=gpu)
     with pytest.raises(KeyboardInterrupt):
-        train(model, task, recipe, 0, gpu, checkpoints=Checkpoints(tmp_path, 0, resume=True))
+        train(model, task, recipe, 0, gpu, checkpoints=Checkpoints(tmp_path, 0, resume=True), **how)
     monkeypatch.undo()
     model, task, recipe = tiny(name, device=gpu)
-    resumed = train(model, task, recipe, 0, gpu, checkpoints=Checkpoints(tmp_path, 60, resume=True))
+    resumed = train(
+        model, task, recipe, 0, gpu, checkpoints=Checkpoints(tmp_path, 60, resume=True), **how
+    )
     assert repr(resumed.curve) == repr(unbroken.curve)
     weights = resumed.model.state_dict()
     assert all(
