@@ -20,7 +20,8 @@ lint: $(VENV)/dev ## check style and types
 	mypy
 
 chaos: $(VENV)/dev ## kill, starve and lie to the code, hundreds of times (40 minutes)
-	pytest --chaos --numprocesses 0 -m "faults or fuzz"
+	pytest --chaos --numprocesses 0 -m faults
+	pytest --chaos --dist load -m fuzz
 
 SEEDS ?= cnn=5 frcnn=3 vgg16=1 alexnet=3 vit=3
 seeds: $(VENV)/runtime ## train from several seeds, into metrics/seeds.csv; choose: SEEDS="cnn=5 vit=3"
