@@ -381,8 +381,13 @@ def test_a_dvc_that_is_killed_takes_its_stage_along_and_the_next_goes_on(
     assert not list(tiny.glob("checkpoints/*/"))
 
     with faults("SIGKILL of dvc repro"):
+        # A shell that hands over to the stage, as bash does; dash would stay between it and DVC.
         dvc = subprocess.Popen(
-            repro, cwd=tiny, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            repro,
+            cwd=tiny,
+            env=os.environ | {"SHELL": "/bin/bash"},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         while not list(tiny.glob("checkpoints/vit-*/00000005?.pt")):
             assert dvc.poll() is None

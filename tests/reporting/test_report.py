@@ -102,6 +102,7 @@ def metrics(tmp_path: Path) -> Path:
         "train_seconds": 183.2,
         "device": "cpu",
         "threads": 2,
+        "world_size": 1,
         "torch": "2",
         "sgemm_gflops": 99,
         "peak_memory_mb": 1003.6,
