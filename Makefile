@@ -19,7 +19,7 @@ lint: $(VENV)/dev ## check style and types
 	ruff format --check .
 	mypy
 
-chaos: $(VENV)/dev ## kill, starve and lie to the code, hundreds of times (40 minutes)
+chaos: $(VENV)/dev ## kill, starve and lie to the code, hundreds of times (20 minutes)
 	pytest --chaos --numprocesses 0 -m faults
 	pytest --chaos --dist load -m fuzz
 

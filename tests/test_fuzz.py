@@ -6,6 +6,7 @@
 import gzip
 import io
 import pickle
+import re
 import tarfile
 import tracemalloc
 import zipfile
@@ -57,12 +58,12 @@ def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
 
 
 def result_or_refusal(action: Callable[[], Any], refusal: type[Exception], named: str) -> Any:
-    """Run `action`: it returns, or refuses in one line that says `named`, in little memory."""
+    """Run `action`: it returns, or refuses in one line that matches `named`, in little memory."""
     tracemalloc.start()
     try:
         return action()
     except refusal as error:
-        assert named in str(error)
+        assert re.search(named, str(error))
         assert len(str(error).splitlines()) == 1
         return None
     finally:
@@ -134,7 +135,7 @@ def test_archives(folder: Path, read: Any, whole: bytes, data: st.DataObject) ->
     archive, target = folder / "archive", folder / "inside"
     target.mkdir(exist_ok=True)
     archive.write_bytes(data.draw(damaged(whole)))
-    result_or_refusal(lambda: read(archive, target), SourceError, "a")
+    result_or_refusal(lambda: read(archive, target), SourceError, "archive|ubyte")
     assert {path.name for path in target.iterdir()} <= CONTENT.keys()
 
 

@@ -15,11 +15,9 @@ import torch
 import yaml
 from torch import nn
 
+from stages.benchmark.workload import build
 from stages.models import files
-from stages.models.cnn import CNN
-from stages.models.faster_rcnn import DigitDetector
-from stages.models.transfer import Transfer
-from stages.models.vit import ViT
+from stages.models.registry import MODELS
 from stages.params import Params, Training
 from stages.system.errors import run
 from stages.training import checkpoint
@@ -31,7 +29,6 @@ from stages.training.processes import joined
 from tests.conftest import ROOT
 from tests.digits import as_tensors
 
-MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
 SHORT = {"epochs": 1.6, "batch_size": 16, "ema_decay": 0.9}
 SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"widths": [8, 8, 16, 16]},
@@ -59,20 +56,13 @@ def tiny(
     params = tiny_params()
     recipe = getattr(params, name).model_copy(update=changes)
     torch.manual_seed(seed)
-    shape = recipe.architecture()
+    model = build(name, params.model_copy(update={name: recipe}))
     training, validation = (
         (images.to(device), labels.to(device))
         for images, labels in (as_tensors(slice(IMAGES[name])), as_tensors(slice(300, 340)))
     )
-    if name == "frcnn":
-        model: nn.Module = DigitDetector(backbone=params.cnn.architecture(), **shape)
-        return model, Detection(training, validation, recipe), recipe
-    if name in ("vgg16", "alexnet"):
-        model = Transfer(network=name, **shape)  # type: ignore[arg-type]
-        model.freeze(recipe.frozen_blocks)
-    else:
-        model = {"cnn": CNN, "vit": ViT}[name](**shape)
-    return model, Classification(training, validation, recipe), recipe
+    task = Detection if name == "frcnn" else Classification
+    return model, task(training, validation, recipe), recipe
 
 
 def run_tiny(
