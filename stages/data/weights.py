@@ -12,7 +12,7 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -169,11 +169,43 @@ class _ArrayUnpickler(pickle._Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         module = re.sub(r"^numpy\.core\.", "numpy._core.", module)  # its name before NumPy 2
-        if (module, name) == ("numpy._core.multiarray", "_reconstruct"):
-            return lambda *_: np.empty(0)  # what it holds follows in the pickle
-        if (module, name) in {("numpy", "ndarray"), ("numpy", "dtype")}:
-            return getattr(np, name)
+        known = {
+            ("numpy._core.multiarray", "_reconstruct"): _Array,
+            ("numpy", "ndarray"): _Array,
+            ("numpy", "dtype"): _Float32,
+        }
+        if (module, name) in known:
+            return known[module, name]
         raise pickle.UnpicklingError(f"it asks for {module}.{name}, which is no array")
+
+
+class _Array:
+    """What a pickled array is rebuilt as: NumPy's own way trusts a forged state and crashes."""
+
+    def __init__(self, *_: object) -> None:
+        self.numbers = np.empty(0, np.float32)
+
+    def __setstate__(self, state: tuple[int, tuple[int, ...], object, bool, bytes]) -> None:
+        _, shape, dtype, by_columns, content = state
+        if not isinstance(dtype, _Float32):
+            raise pickle.UnpicklingError("an array in it is not of float32")
+        order: Literal["F", "C"] = "F" if by_columns else "C"
+        self.numbers = np.frombuffer(content, "<f4").reshape(shape, order=order)
+
+    def __array__(self, *_: object, **__: object) -> np.ndarray:
+        return self.numbers
+
+
+class _Float32:
+    """What the one type of numbers that is expected is rebuilt as."""
+
+    def __init__(self, name: str, *_: object) -> None:
+        if name != "f4":
+            raise pickle.UnpicklingError(f"an array in it is of {name!r}, not of float32")
+
+    def __setstate__(self, state: tuple[object, ...]) -> None:
+        if state[1] != "<":
+            raise pickle.UnpicklingError("an array in it is not little-endian")
 
 
 def read_pth(path: Path) -> Trunk:

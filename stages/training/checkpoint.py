@@ -11,6 +11,7 @@ import io
 import json
 import shutil
 import sys
+import threading
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -40,6 +41,7 @@ class Checkpoints:
         self.folder = folder
         self.seconds = seconds
         self.last = time.perf_counter()
+        self.writer: threading.Thread | None = None
         if not resume:
             self.remove()
 
@@ -47,15 +49,27 @@ class Checkpoints:
         return time.perf_counter() - self.last >= self.seconds
 
     def save(self, step: int, state: State) -> None:
-        """Write `state`, whole or not at all, and drop the generation before the previous one.
+        """Copy `state`, and write it while training goes on, whole or not at all.
 
         A disk that takes no more costs the checkpoint, not the training: it is said on stderr.
         """
+        self.wait()
         torch.serialization.set_crc32_options(False)  # the SHA-256 does better
-        # Into memory first: torch.save turns an error of the disk, and Ctrl-C, into one of its own.
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        body = buffer.getbuffer()
+        # Into memory first: training changes the state, and torch.save turns an error of the disk,
+        # and Ctrl-C, into one of its own.
+        copy = io.BytesIO()
+        torch.save(state, copy)
+        self.writer = threading.Thread(target=self._write, args=(step, copy.getbuffer()))
+        self.writer.start()
+        self.last = time.perf_counter()
+
+    def wait(self) -> None:
+        """Return once what was saved is on the disk."""
+        if self.writer:
+            self.writer.join()
+
+    def _write(self, step: int, body: memoryview) -> None:
+        """Write a checkpoint and drop the generation before the previous one."""
         try:
             path = self.folder / f"{step:09d}.pt"
             with new_file(path) as partial, open(partial, "wb") as file:
@@ -65,13 +79,13 @@ class Checkpoints:
                 old.unlink()
         except OSError as error:
             print(f"no checkpoint of step {step}, training goes on: {error}", file=sys.stderr)
-        self.last = time.perf_counter()
 
     def latest(self) -> State | None:
         """Read the newest state that is whole; tensors come to the CPU.
 
         A damaged file is set aside under another name, and said on stderr.
         """
+        self.wait()
         for path in self._generations():
             content = path.read_bytes()
             body, digest = content[:-DIGEST], content[-DIGEST:]
@@ -82,6 +96,7 @@ class Checkpoints:
         return None
 
     def remove(self) -> None:
+        self.wait()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _generations(self) -> list[Path]:

@@ -3,26 +3,38 @@
 An exponential moving average (Polyak & Juditsky, 1992, as used by Tarvainen & Valpola, 2017).
 """
 
-from collections.abc import Sequence
+from copy import deepcopy
 
 import torch
-from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
+from torch import nn
 
 
-def averaged(model: nn.Module, decay: float) -> AveragedModel:
-    """Return a copy of `model` whose weights and buffers follow it at every `update_parameters`.
+class Average(nn.Module):
+    """A copy of `model` whose weights and buffers follow it at every `update`.
 
-    Early on the average reaches back over a tenth of the steps so far, not over 1 / (1 - decay):
+    Early on the average reaches back over a tenth of the updates so far, not over 1 / (1 - decay):
     the random initial weights are soon forgotten.
+
+    Args:
+        decay: share of the average that an update keeps, 0..1.
     """
 
-    @torch.no_grad()
-    def update(average: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
-        keep = min(decay, (1 + int(count)) / (10 + int(count)))
-        if average[0].is_floating_point():
-            torch._foreach_lerp_(list(average), list(current), 1 - keep)
-        else:  # batch normalisation's count of batches
-            torch._foreach_copy_(list(average), list(current))
+    updates: torch.Tensor
 
-    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    def __init__(self, model: nn.Module, decay: float) -> None:
+        super().__init__()
+        self.module = deepcopy(model)
+        self.decay = decay
+        # On the CPU wherever the model is: a GPU would have to be waited for to tell it.
+        self.register_buffer("updates", torch.tensor(0))
+
+    @torch.no_grad()
+    def update(self, model: nn.Module) -> None:
+        done = int(self.updates)
+        keep = min(self.decay, (1 + done) / (10 + done)) if done else 0.0
+        average, current = self.module.state_dict(), model.state_dict()
+        floats = [name for name, values in average.items() if values.is_floating_point()]
+        torch._foreach_lerp_([average[n] for n in floats], [current[n] for n in floats], 1 - keep)
+        for name in average.keys() - floats:  # batch normalisation's count of batches
+            average[name].copy_(current[name])
+        self.updates += 1

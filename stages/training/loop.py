@@ -19,7 +19,7 @@ from tqdm import tqdm
 from stages.params import Training
 from stages.system.errors import UserError
 from stages.training.checkpoint import Checkpoints, State, rng_states, set_rng_states
-from stages.training.ema import averaged
+from stages.training.ema import Average
 from stages.training.processes import ALONE, Processes
 from stages.training.schedule import one_cycle
 
@@ -97,7 +97,7 @@ def train(
     # channels_last is the memory layout in which convolutions run fastest on most hardware.
     model = model.to(device).to(memory_format=torch.channels_last)
     stepping = processes.wrap(model)
-    average = averaged(model, recipe.ema_decay**STEPS_BETWEEN_AVERAGES)
+    average = Average(model, recipe.ema_decay**STEPS_BETWEEN_AVERAGES)
     optimizer = make_optimizer(model, recipe, head_lr)
     steps = max(1, round(recipe.epochs * task.steps_per_epoch))
     schedule = LambdaLR(optimizer, lambda step: one_cycle(step, steps, recipe.warmup))
@@ -158,7 +158,7 @@ def train(
             loss_sum += loss.detach()
             step += 1
             if step % STEPS_BETWEEN_AVERAGES == 0 or step == steps:
-                average.update_parameters(model)
+                average.update(model)
             if step % STEPS_BETWEEN_READINGS == 0 or step == steps:
                 progress.update(step * task.batch_size - progress.n)
                 _report(progress, loss.item(), step, step / task.steps_per_epoch, schedule)

@@ -110,6 +110,21 @@ def test_a_damaged_pickle_is_refused(content: bytes) -> None:
         weights.unpickle_arrays(content)
 
 
+def test_arrays_are_read_by_rows_and_by_columns() -> None:
+    rows = np.arange(6, dtype=np.float32).reshape(2, 3)
+    read = weights.unpickle_arrays(pickle.dumps([rows, rows.T, np.asfortranarray(rows)]))
+    for ours, theirs in zip(read, [rows, rows.T, rows], strict=True):
+        np.testing.assert_array_equal(np.asarray(ours), theirs)
+
+
+@pytest.mark.parametrize(
+    "array", [np.ones(3), np.ones(3, ">f4"), np.array([None]), np.zeros(2, [("a", "<f4")])]
+)
+def test_arrays_of_anything_but_float32_are_refused(array: np.ndarray) -> None:
+    with pytest.raises(SourceError, match="an array in it is"):
+        weights.unpickle_arrays(pickle.dumps(array))
+
+
 def test_another_layout_is_refused() -> None:
     tree = flax_tree()
     tree["params"]["AlexNet_0"]["Conv_2"] = {"kernel": np.zeros(3)}

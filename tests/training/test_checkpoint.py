@@ -179,6 +179,7 @@ def test_two_generations_are_kept_and_a_damaged_one_is_set_aside(
     assert checkpoints.latest() is None
     for step in (1, 2, 10):
         checkpoints.save(step, {"step": step})
+    checkpoints.wait()
     old, new = sorted(tmp_path.iterdir())
     assert checkpoints.latest() == {"step": 10}
 
@@ -217,6 +218,7 @@ def test_a_save_that_fails_leaves_the_one_before(
 
     checkpoints = Checkpoints(tmp_path / "checkpoints", 0, resume=True)
     checkpoints.save(0, {"before": 1})
+    checkpoints.wait()
     with faults(f"failing {failing} in a save"):
         with monkeypatch.context() as patch:
             if failing == "open":
@@ -224,6 +226,7 @@ def test_a_save_that_fails_leaves_the_one_before(
             else:
                 patch.setattr(os, failing, fail)
             checkpoints.save(1, {"after": 1})
+            checkpoints.wait()
         assert "no checkpoint of step 1, training goes on" in capsys.readouterr().err
         assert checkpoints.latest() == {"before": 1}
         assert len(list((tmp_path / "checkpoints").iterdir())) == 1

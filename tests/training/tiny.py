@@ -128,7 +128,7 @@ def _install(kill: Kill) -> None:
         case "replaced":
             os.replace = after(os.replace)
         case "saved":
-            Checkpoints.save = after(Checkpoints.save)  # type: ignore[method-assign]
+            Checkpoints._write = after(Checkpoints._write)  # type: ignore[method-assign]
         case "write":
             # A save writes twice, the state and its hash: the file is not whole in between.
             def dying_open(path: Any, mode: str) -> Any:
