@@ -39,7 +39,7 @@ def _training_time(result: ModelResult) -> str:
     if result.timing is None:
         return "not measured"
     device, threads = result.timing["device"], result.timing["threads"]
-    where = f"{threads} CPU threads" if device == "cpu" else device.upper()
+    where = f"{threads} CPU thread{'s' * (threads > 1)}" if device == "cpu" else device.upper()
     if (processes := result.timing["world_size"]) > 1:
         where = f"{processes} processes of {where}"
     return f"{result.timing['train_seconds']:.0f} s, {where}"
