@@ -175,7 +175,9 @@ def train_in_this_process(
         resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
 
     def main() -> None:
-        trained = run_tiny(name, Checkpoints(Path(folder) / "checkpoints", seconds, resume=True))
+        checkpoints = Checkpoints(Path(folder) / "checkpoints", seconds, resume=True)
+        trained = run_tiny(name, checkpoints)
+        checkpoints.wait()
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
         (Path(folder) / "result").write_text(fingerprint(trained, Path(folder)))
 
