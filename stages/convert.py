@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from stages.data import sources
-from stages.data.idx import read_split
-from stages.data.sources import SourceError
-from stages.data.split import split_indices
-from stages.params import load_params
-from stages.system.errors import UserError, run
-from stages.system.files import new_folder
+from mnist.atomic_io import new_folder
+from mnist.data import sources
+from mnist.data.idx import read_split
+from mnist.data.sources import SourceError
+from mnist.data.split import split_indices
+from mnist.errors import UserError, run
+from mnist.params import load_params
 
 RAW, ARRAYS = Path("data/raw"), Path("data/mnist")
 

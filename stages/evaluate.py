@@ -4,27 +4,22 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from stages.data.arrays import load_arrays
-from stages.evaluation import browser, detection, robustness
-from stages.evaluation.answers import answer
-from stages.evaluation.calibration import (
-    calibration,
-    fit_temperature,
-    reliability,
-    reliability_csv,
-)
-from stages.evaluation.cost import count_flops, count_parameters
-from stages.evaluation.handwriting import other_handwriting
-from stages.evaluation.records import attention_examples, misclassified, predictions_csv
-from stages.evaluation.scores import probability_quality, quality
-from stages.models.faster_rcnn import DigitDetector
-from stages.models.inference import to_input
-from stages.models.registry import load
-from stages.models.vit import ViT
-from stages.params import load_params
-from stages.system.errors import run
-from stages.system.files import sha256, write_json, write_text
-from stages.system.machine import set_up
+from mnist.atomic_io import sha256, write_json, write_text
+from mnist.data.arrays import load_arrays
+from mnist.device import set_up
+from mnist.errors import run
+from mnist.evaluation import detection, robustness, web_export
+from mnist.evaluation.calibration import calibration, fit_temperature, reliability, reliability_csv
+from mnist.evaluation.cost import count_flops, count_parameters
+from mnist.evaluation.examples import attention_examples, misclassified, predictions_csv
+from mnist.evaluation.metrics import classification_metrics, proper_scores
+from mnist.evaluation.predictions import predict
+from mnist.evaluation.uci_digits import other_handwriting
+from mnist.models.frcnn import DigitDetector
+from mnist.models.inference import to_input
+from mnist.models.registry import load
+from mnist.models.vit import ViT
+from mnist.params import load_params
 
 
 def main() -> None:
@@ -38,14 +33,14 @@ def main() -> None:
 
     images, test_labels = load_arrays(Path("data/mnist/test.npz"), device)
     labels = test_labels.cpu().numpy()
-    answers = answer(model, images, settings)
+    answers = predict(model, images, settings)
     predicted, probabilities = answers.predicted, answers.probabilities
-    figures: dict[str, Any] = quality(labels, predicted)
-    figures |= probability_quality(labels, probabilities)
+    figures: dict[str, Any] = classification_metrics(labels, predicted)
+    figures |= proper_scores(labels, probabilities)
 
     # The temperature is a parameter like any other: fitted without the test split.
     validation, truth = load_arrays(Path("data/mnist/validation.npz"), device)
-    temperature = fit_temperature(answer(model, validation, settings).logits, truth.cpu().numpy())
+    temperature = fit_temperature(predict(model, validation, settings).logits, truth.cpu().numpy())
     figures |= calibration(answers, labels, temperature, settings.calibration_bins)
 
     figures["parameters"] = count_parameters(model)
@@ -63,8 +58,8 @@ def main() -> None:
     }
     if isinstance(model, ViT):
         examples["attention"] = attention_examples(model, images, labels, predicted)
-    if browser.fits_a_page(model):
-        examples["page"] = browser.for_page(model, images)
+    if web_export.is_supported(model):
+        examples["page"] = web_export.export_weights(model, images)
     if isinstance(model, DigitDetector):
         figures["missed"] = int((predicted == -1).sum())
         figures["detection"], examples["scenes"] = detection.measure(

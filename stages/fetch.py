@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from stages.data import sources
-from stages.params import load_params
-from stages.system.errors import run
+from mnist.data import sources
+from mnist.errors import run
+from mnist.params import load_params
 
 RAW = Path("data/raw")
 

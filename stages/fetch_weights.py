@@ -1,11 +1,11 @@
-"""Stage `fetch_weights`: the ImageNet trunks of VGG16 and AlexNet, into data/weights."""
+"""Stage `fetch_weights`: the ImageNet backbones of VGG16 and AlexNet, into data/weights."""
 
 from collections.abc import Callable
 from pathlib import Path
 
-from stages.data import sources, weights
-from stages.params import load_params
-from stages.system.errors import run
+from mnist.data import sources, weights
+from mnist.errors import run
+from mnist.params import load_params
 
 WEIGHTS = Path("data/weights")
 

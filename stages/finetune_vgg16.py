@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from stages.params import load_params
-from stages.system.errors import run
-from stages.training.finetune import finetune
+from mnist.errors import run
+from mnist.params import load_params
+from mnist.training.finetune import finetune
 
 
 def main() -> None:

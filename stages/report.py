@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from stages.params import load_params
-from stages.reporting import page
-from stages.reporting.charts import make_charts
-from stages.reporting.comparison import compare
-from stages.reporting.results import read_result
-from stages.reporting.seeds import read_spreads
-from stages.system.errors import run
-from stages.system.files import new_folder, write_json, write_text
+from mnist.atomic_io import new_folder, write_json, write_text
+from mnist.errors import run
+from mnist.params import load_params
+from mnist.reporting import page
+from mnist.reporting.charts import make_charts
+from mnist.reporting.comparison import compare
+from mnist.reporting.results import read_result
+from mnist.reporting.seeds import read_spreads
 
 METRICS, REPORT = Path("metrics"), Path("report")
 

@@ -2,12 +2,12 @@
 
 import torch
 
-from stages.models.cnn import CNN
-from stages.params import load_params
-from stages.system.errors import run
-from stages.system.machine import set_up
-from stages.training.classification import Classification
-from stages.training.stage import train_and_write
+from mnist.device import set_up
+from mnist.errors import run
+from mnist.models.cnn import CNN
+from mnist.params import load_params
+from mnist.training.classification import Classification
+from mnist.training.run import train_and_write
 
 
 def main() -> None:

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import torch
 
-from stages.models import files
-from stages.models.cnn import CNN
-from stages.models.faster_rcnn import DigitDetector
-from stages.params import load_params
-from stages.system.errors import run
-from stages.system.machine import set_up
-from stages.training.detection import Detection
-from stages.training.stage import train_and_write
+from mnist.device import set_up
+from mnist.errors import run
+from mnist.models import weights_io
+from mnist.models.cnn import CNN
+from mnist.models.frcnn import DigitDetector
+from mnist.params import load_params
+from mnist.training.detection import Detection
+from mnist.training.run import train_and_write
 
 BACKBONE = Path("models/cnn.safetensors")
 
@@ -20,13 +20,13 @@ def main() -> None:
     params = load_params()
     device = set_up(params.runtime)
     torch.manual_seed(params.seed)  # of the first weights, and of torchvision's choice of proposals
-    layers = files.read_architecture(BACKBONE)
+    layers = weights_io.read_architecture(BACKBONE)
     architecture = {"backbone": layers} | params.frcnn.architecture()
     model = DigitDetector(**architecture)
     if params.frcnn.backbone == "cnn":
         cnn = CNN(**layers)
-        files.load_weights(BACKBONE, cnn)
-        model.start_from(cnn)
+        weights_io.load_weights(BACKBONE, cnn)
+        model.load_backbone(cnn)
     train_and_write("frcnn", model, architecture, Detection, params.frcnn, params, device)
 
 

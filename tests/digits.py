@@ -9,7 +9,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from stages.data.idx import NAMES
+from mnist.data.idx import NAMES
 
 
 @cache

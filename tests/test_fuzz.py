@@ -23,13 +23,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import save
 
-from stages.data import sources, weights
-from stages.data.arrays import load_arrays
-from stages.data.idx import read_split
-from stages.data.sources import SourceError
-from stages.models import files
-from stages.params import load_params
-from stages.system.errors import UserError
+from mnist.data import sources, weights
+from mnist.data.arrays import load_arrays
+from mnist.data.idx import read_split
+from mnist.data.sources import SourceError
+from mnist.errors import UserError
+from mnist.models import weights_io
+from mnist.params import load_params
 from tests.conftest import ROOT
 from tests.digits import write_data_set
 
@@ -192,8 +192,8 @@ def test_models(folder: Path, content: bytes) -> None:
     path = folder / "cnn.safetensors"
     path.write_bytes(content)
     model = torch.nn.Linear(3, 2)
-    result_or_refusal(lambda: files.read_architecture(path), UserError, "cnn.safetensors")
-    result_or_refusal(lambda: files.load_weights(path, model), UserError, "cnn.safetensors")
+    result_or_refusal(lambda: weights_io.read_architecture(path), UserError, "cnn.safetensors")
+    result_or_refusal(lambda: weights_io.load_weights(path, model), UserError, "cnn.safetensors")
 
 
 def arrays() -> bytes:

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stages.params import load_params
-from stages.system.errors import UserError
+from mnist.errors import UserError
+from mnist.params import load_params
 
 
 def load(tmp_path: Path, values: Any) -> Any:

@@ -15,19 +15,19 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from mnist.pipeline import models
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from stages.data import weights
-from stages.models.transfer import make_trunk
-from stages.reporting.seeds import COLUMNS
-from stages.system.alone import alone
-from stages.system.pipeline import models
+from mnist.data import weights
+from mnist.models.fine_tuned import make_backbone
+from mnist.reporting.seeds import COLUMNS
+from mnist.training.lock import alone
 from tests.conftest import ROOT, Faults
 from tests.digits import digits, write_data_set
 
 TINY = {"epochs": 2, "batch_size": 32}
-START_CNN = "import stages.train_cnn as s; from stages.system.errors import run; run(s.main)"
+START_CNN = "import stages.train_cnn as s; from mnist.errors import run; run(s.main)"
 Command = Callable[..., str]
 
 
@@ -74,14 +74,14 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def put_random_trunks_in_place_of_imagenets(folder: Path) -> None:
-    """Let the copy of the code take random trunks for the published ones: no download."""
+    """Let the copy of the code take random backbones for the published ones: no download."""
     module = folder / "stages/data/weights.py"
     code = module.read_text()
     for network, published in weights.CHECKSUMS.items():
         torch.manual_seed(0)
-        trunk = make_trunk(network).state_dict()
-        save_file(trunk, folder / f"data/own/{network}.safetensors")
-        code = code.replace(published, weights.checksum(trunk, network))
+        backbone = make_backbone(network).state_dict()
+        save_file(backbone, folder / f"data/own/{network}.safetensors")
+        code = code.replace(published, weights.checksum(backbone, network))
     module.write_text(code)
 
 
@@ -189,7 +189,7 @@ def test_models_are_trained_from_several_seeds_beside_the_workspace(
     run: Command, tiny: Path
 ) -> None:
     before = (tiny / "metrics/cnn.json").read_bytes()
-    run(sys.executable, "-m", "stages.seeds", "cnn=2")
+    run(sys.executable, "-m", "mnist.commands.seeds", "cnn=2")
     with open(tiny / "metrics/seeds.csv", newline="") as file:
         first, second = csv.DictReader(file)
     quality = json.loads(before)
@@ -201,12 +201,14 @@ def test_models_are_trained_from_several_seeds_beside_the_workspace(
     assert run("git", "diff", "--name-only").split() == ["metrics/seeds.csv"]
     assert ran(run("dvc", "repro")) == ["report"]
     assert "How much is luck" in (tiny / "report/README.md").read_text()
-    assert "is not MODEL=COUNT" in run(sys.executable, "-m", "stages.seeds", "cnn", fails=True)
+    assert "is not MODEL=COUNT" in run(
+        sys.executable, "-m", "mnist.commands.seeds", "cnn", fails=True
+    )
 
 
 def test_the_benchmark_writes_what_the_report_reads(run: Command, tiny: Path) -> None:
     short = ("--rounds", "1", "--seconds", "0.05", "--models", "cnn", "--no-time-to-99")
-    run(sys.executable, "-m", "stages.bench", *short)
+    run(sys.executable, "-m", "mnist.commands.bench", *short)
     figures = json.loads((tiny / "metrics/benchmark.json").read_text())
     assert figures.keys() == {"cnn", "machine"}
     assert figures["cnn"].keys() == {
@@ -220,7 +222,7 @@ def test_the_benchmark_writes_what_the_report_reads(run: Command, tiny: Path) ->
 def test_pictures_are_read_with_the_trained_models(
     run: Command, tiny: Path, tmp_path: Path
 ) -> None:
-    predict = (sys.executable, "-m", "stages.predict")
+    predict = (sys.executable, "-m", "mnist.commands.predict")
     images, _ = digits()
     for name, grey in (
         ("one", 255 - images[1].repeat(4, 0).repeat(4, 1)),
@@ -258,13 +260,13 @@ def test_the_tour_of_the_readme_works(run: Command, tiny: Path) -> None:
     assert set(ran(run("bash", "-c", changed))) == {"train_vit", "evaluate@vit", "report"}
     assert json.loads((tiny / "metrics/train/vit.json").read_text())["epochs"] == 20
     assert re.search(r"metrics/train/vit.json +epochs +2.0 +20.0 +18.0", run("bash", "-c", diff))
-    assert [command.split()[2] for command in rest] == ["stages.predict"]
+    assert [command.split()[2] for command in rest] == ["mnist.commands.predict"]
     assert "4 digits, from left to right" in run("bash", "-c", rest[0])
     (tiny / "seen.png").unlink()
 
 
 def test_trained_classifiers_are_exported(run: Command, tiny: Path, tmp_path: Path) -> None:
-    output = run(sys.executable, "-m", "stages.export", "--folder", str(tmp_path))
+    output = run(sys.executable, "-m", "mnist.commands.export", "--folder", str(tmp_path))
     written = sorted(path.name for path in tmp_path.iterdir())
     assert written == ["alexnet.onnx", "cnn.onnx", "vgg16.onnx", "vit.onnx"]
     assert "frcnn: left out" in output
@@ -288,7 +290,7 @@ def mend(run: Command, fault: str) -> None:
 
 
 def test_verify_sees_what_dvc_does_not(run: Command, tiny: Path) -> None:
-    verify = (sys.executable, "-m", "stages.verify")
+    verify = (sys.executable, "-m", "mnist.commands.verify")
     assert "are what dvc.lock says" in run(*verify)
     model = tiny / "models/vit.safetensors"
     whole = model.read_bytes()
@@ -357,7 +359,7 @@ def test_what_several_processes_trained_is_taken_over(run: Command, tiny: Path) 
 
 
 def test_a_second_training_in_the_folder_is_refused(run: Command, tiny: Path) -> None:
-    stage = f"import stages.system.alone as a; a.PATIENCE = 0; {START_CNN}"
+    stage = f"import mnist.training.lock as a; a.PATIENCE = 0; {START_CNN}"
     with alone(tiny / "checkpoints/cnn.0.lock"):
         output = run(sys.executable, "-c", stage, fails=True)
     assert f"process {os.getpid()} is at the same training" in output

@@ -5,14 +5,14 @@ from typing import Any
 
 import pytest
 import torch
+from mnist.pipeline import models
 from torchvision.datasets import MNIST
 
-from stages.benchmark.plain import PlainTraining, TutorialCNN, tutorial_seconds_to
-from stages.benchmark.workload import Workload
-from stages.models.inference import to_input
-from stages.params import Params
-from stages.system.errors import UserError
-from stages.system.pipeline import models
+from mnist.benchmark.baseline import BaselineTraining, TutorialCNN, tutorial_seconds_to
+from mnist.benchmark.case import BenchmarkCase
+from mnist.errors import UserError
+from mnist.models.inference import to_input
+from mnist.params import Params
 from tests.digits import as_tensors, write_data_set
 
 CPU = torch.device("cpu")
@@ -37,15 +37,15 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", models())
 def test_every_model_can_be_timed_both_ways(name: str, params: Params, folder: Path) -> None:
-    work = Workload.of(name, params, as_tensors(slice(90)), CPU)
+    work = BenchmarkCase.of(name, params, as_tensors(slice(90)), CPU)
     assert work.train(16) > 0
     assert work.infer(as_tensors(slice(8))[0], 4) > 0
-    plain = PlainTraining(name, params, folder, CPU)
+    plain = BaselineTraining(name, params, folder, CPU)
     assert plain.train(16) > 0
 
 
 def test_training_flops_are_those_of_forward_and_backward(params: Params) -> None:
-    work = Workload.of("cnn", params, as_tensors(slice(90)), CPU)
+    work = BenchmarkCase.of("cnn", params, as_tensors(slice(90)), CPU)
     section, side, channels, forward, first = params.cnn, 28, 1, 0.0, 0.0
     layers = (section.widths, section.kernel_sizes, section.strides, section.pools)
     for width, kernel, stride, pool in zip(*layers, strict=True):
@@ -59,14 +59,16 @@ def test_training_flops_are_those_of_forward_and_backward(params: Params) -> Non
 
 
 def test_frozen_blocks_cost_no_backward(params: Params) -> None:
-    frozen = Workload.of("vgg16", params, as_tensors(slice(90)), CPU).training_flops()
+    frozen = BenchmarkCase.of("vgg16", params, as_tensors(slice(90)), CPU).training_flops()
     free = params.vgg16.model_copy(update={"frozen_blocks": 0})
     whole = params.model_copy(update={"vgg16": free})
-    assert frozen < 0.8 * Workload.of("vgg16", whole, as_tensors(slice(90)), CPU).training_flops()
+    assert (
+        frozen < 0.8 * BenchmarkCase.of("vgg16", whole, as_tensors(slice(90)), CPU).training_flops()
+    )
 
 
 def test_the_plain_training_learns_the_whole_network(params: Params, folder: Path) -> None:
-    plain = PlainTraining("vgg16", params, folder, CPU)
+    plain = BaselineTraining("vgg16", params, folder, CPU)
     before = [parameter.clone() for parameter in plain.model.parameters()]
     plain.train(8)
     pairs = zip(before, plain.model.parameters(), strict=True)
@@ -76,10 +78,10 @@ def test_the_plain_training_learns_the_whole_network(params: Params, folder: Pat
 def test_the_plain_images_are_digits_as_the_network_wants_them(
     params: Params, folder: Path
 ) -> None:
-    images, _ = next(PlainTraining("cnn", params, folder, CPU).batches)
+    images, _ = next(BaselineTraining("cnn", params, folder, CPU).batches)
     assert images.shape == (8, 1, 28, 28)
     assert 0.05 < images.mean() < 0.6
-    images, _ = next(PlainTraining("alexnet", params, folder, CPU).batches)
+    images, _ = next(BaselineTraining("alexnet", params, folder, CPU).batches)
     assert images.shape == (8, 3, 31, 31)
     assert images.min() == pytest.approx((0 - 0.485) / 0.229, abs=0.01)  # black, as ImageNet's
 

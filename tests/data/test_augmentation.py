@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.data.augmentation import distort
-from stages.models.inference import to_input
-from stages.params import Augmentation
+from mnist.data.augmentation import distort
+from mnist.models.inference import to_input
+from mnist.params import Augmentation
 from tests.digits import as_tensors
 
 NONE: dict[str, Any] = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "translate": 0.0}

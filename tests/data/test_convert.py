@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
+from mnist.atomic_io import sha256
+from mnist.data import sources
+from mnist.errors import UserError, run
 from stages import convert
-from stages.data import sources
-from stages.system.errors import UserError, run
-from stages.system.files import sha256
 from tests.conftest import ROOT, Faults
 from tests.digits import write_data_set
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from stages.data.idx import NAMES, read_images, read_labels, read_split
-from stages.system.errors import UserError
+from mnist.data.idx import NAMES, read_images, read_labels, read_split
+from mnist.errors import UserError
 from tests.digits import write_data_set, write_idx
 
 

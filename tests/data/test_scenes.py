@@ -7,16 +7,16 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.data.scenes import INK, Scenes, ink_boxes, make_scenes
-from stages.params import SceneLimits
-from stages.system.errors import UserError
+from mnist.data.scenes import INK_THRESHOLD, Scenes, ink_boxes, make_scenes
+from mnist.errors import UserError
+from mnist.params import SceneParams
 from tests.digits import as_tensors
 
 LIMITS = {"side": 64, "digits_min": 1, "digits_max": 5, "scale": 0.25, "overlap": 0.1}
 
 
 def scenes_of(part: slice = slice(300), seed: int = 0, **changes: Any) -> Scenes:
-    limits = SceneLimits.model_validate(LIMITS | changes)
+    limits = SceneParams.model_validate(LIMITS | changes)
     generator = torch.Generator().manual_seed(seed)
     return make_scenes(*as_tensors(part), limits, generator, rotate=10, shear=0.1)
 
@@ -50,7 +50,7 @@ def test_boxes_lie_inside_and_overlap_within_the_limit(
 def test_a_box_is_tight_around_the_ink() -> None:
     made = scenes_of(digits_max=1)
     for scene, (boxes, _) in zip(made.images, made.digits(), strict=True):
-        rows, columns = (scene >= INK).nonzero().T
+        rows, columns = (scene >= INK_THRESHOLD).nonzero().T
         inked = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
         # Every edge lies within half a pixel of the last pixel that has ink.
         assert (boxes[0] - torch.stack(inked)).abs().max() <= 0.5
@@ -60,10 +60,12 @@ def test_an_edge_lies_where_the_grey_value_rises_to_ink() -> None:
     image = torch.zeros(1, 8, 10, dtype=torch.uint8)
     image[0, 2:6, 3:7] = 255
     left, top, right, bottom = ink_boxes(image)[0].tolist()
-    rise = INK / 255  # from one centre, where it is black, to the next, where it is white
+    rise = INK_THRESHOLD / 255  # from one centre, where it is black, to the next, where it is white
     assert [left, top] == pytest.approx([2.5 + rise, 1.5 + rise])
     assert [right, bottom] == pytest.approx([7.5 - rise, 6.5 - rise])
-    image[0, :, 2] = image[0, :, 7] = INK - 1  # blur on both sides moves the edges a little
+    image[0, :, 2] = image[0, :, 7] = (
+        INK_THRESHOLD - 1
+    )  # blur on both sides moves the edges a little
     blurred = ink_boxes(image)[0].tolist()
     assert blurred[0] == pytest.approx(2.5, abs=0.01)
     assert blurred[2] == pytest.approx(7.5, abs=0.01)
@@ -82,9 +84,9 @@ def test_an_edge_moves_little_when_a_grey_value_does() -> None:
 
 
 def test_what_has_no_ink_is_no_digit_and_a_speck_has_a_box() -> None:
-    limits = SceneLimits.model_validate(LIMITS | {"digits_max": 1, "scale": 0})
+    limits = SceneParams.model_validate(LIMITS | {"digits_max": 1, "scale": 0})
     images = torch.zeros(6, 28, 28, dtype=torch.uint8)
-    images[0, 10, 10] = INK
+    images[0, 10, 10] = INK_THRESHOLD
     made = make_scenes(images, torch.arange(6), limits, torch.Generator().manual_seed(0))
     assert made.labels.tolist() == [0]
     assert (made.boxes[0, 2:] - made.boxes[0, :2]).tolist() == [1, 1]
@@ -109,7 +111,7 @@ def test_each_digit_is_what_its_label_says_and_in_one_scene_only() -> None:
 
 
 def test_undistorted_a_scene_shows_the_very_pixels_of_its_digit() -> None:
-    limits = SceneLimits.model_validate(LIMITS | {"digits_max": 1, "scale": 0})
+    limits = SceneParams.model_validate(LIMITS | {"digits_max": 1, "scale": 0})
     images, labels = as_tensors(slice(50))
     made = make_scenes(images, labels, limits, torch.Generator().manual_seed(3))
     for scene, box, source in zip(made.images, made.boxes, made.source, strict=True):
@@ -124,7 +126,7 @@ def test_undistorted_a_scene_shows_the_very_pixels_of_its_digit() -> None:
 def test_counts_come_equally_often_and_the_number_can_be_set() -> None:
     counts = torch.bincount(torch.bincount(scenes_of(overlap=1).scene))[1:]
     assert counts.tolist() == [20] * 5
-    limits = SceneLimits.model_validate(LIMITS)
+    limits = SceneParams.model_validate(LIMITS)
     made = make_scenes(*as_tensors(slice(300)), limits, torch.Generator(), number=7)
     assert len(made.images) == 7
 
@@ -139,4 +141,4 @@ def test_the_same_seed_gives_the_same_bits() -> None:
 @pytest.mark.parametrize("changes", [{"digits_min": 6}, {"side": 33}])
 def test_limits_that_contradict_each_other_are_refused(changes: dict[str, int]) -> None:
     with pytest.raises(ValueError, match="more than digits_max|no room for the largest digit"):
-        SceneLimits.model_validate(LIMITS | changes)
+        SceneParams.model_validate(LIMITS | changes)

@@ -15,8 +15,8 @@ from shutil import which
 import pytest
 import requests
 
-from stages.data import sources
-from stages.data.sources import SourceError
+from mnist.data import sources
+from mnist.data.sources import SourceError
 from tests.conftest import Faults
 
 CONTENT = {name: os.urandom(2000) for name in sources.CHECKSUMS}
@@ -42,7 +42,7 @@ def serve() -> Iterator[Callable[[Answer], str]]:
     def start(answer: Answer) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                answer(self, self.path.rpartition("/")[2])
+                predict(self, self.path.rpartition("/")[2])
 
             def log_message(self, *_: object) -> None:
                 pass

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stages.data.split import split_indices
-from stages.system.errors import UserError
+from mnist.data.split import split_indices
+from mnist.errors import UserError
 
 LABELS = np.repeat(np.arange(10), np.arange(40, 140, 10))  # classes of 40 to 130 images
 

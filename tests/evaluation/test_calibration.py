@@ -6,8 +6,7 @@ import torch
 from scipy.special import softmax
 from torchmetrics.functional.classification import multiclass_calibration_error
 
-from stages.evaluation.answers import Answers
-from stages.evaluation.calibration import (
+from mnist.evaluation.calibration import (
     Bin,
     calibration,
     expected_calibration_error,
@@ -15,6 +14,7 @@ from stages.evaluation.calibration import (
     reliability,
     reliability_csv,
 )
+from mnist.evaluation.predictions import Predictions
 
 
 def test_the_error_of_two_bins_by_hand() -> None:
@@ -30,12 +30,12 @@ def test_certainty_that_is_right_costs_nothing() -> None:
     assert expected_calibration_error(reliability(np.array([True] * 5), np.ones(5), 15)) == 0
 
 
-def distorted(distortion: float) -> tuple[Answers, np.ndarray]:
-    """Answers too sure of themselves by a factor, and labels as often right as they should be."""
+def distorted(distortion: float) -> tuple[Predictions, np.ndarray]:
+    """Predictions too sure of themselves by a factor, and labels as often right as they should be."""
     random = np.random.default_rng(0)
     logits = random.normal(size=(20_000, 10)) * 2
     labels = np.array([random.choice(10, p=row) for row in softmax(logits, axis=1)])
-    return Answers(logits * distortion, logits.argmax(axis=1)), labels
+    return Predictions(logits * distortion, logits.argmax(axis=1)), labels
 
 
 @pytest.mark.parametrize("distortion", [0.3, 1.0, 4.0])

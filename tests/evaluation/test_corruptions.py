@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from stages.evaluation.corruptions import CORRUPTIONS, corrupt
+from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
 from tests.digits import digits
 
 IMAGES = digits()[0][:20]

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from stages.data.scenes import Scenes
-from stages.evaluation.detection import Found, mean_average_precision, mistakes, scene_examples
+from mnist.data.scenes import Scenes
+from mnist.evaluation.detection import Found, mean_average_precision, mistakes, scene_examples
 
 BOXES = torch.tensor([[0.0, 0, 20, 20], [30, 30, 50, 50], [5, 5, 25, 25]])
 LABELS = torch.tensor([3, 7, 3])
@@ -19,7 +19,7 @@ SCENES = Scenes(
 
 
 def found(boxes: Tensor, labels: Tensor, scores: Tensor) -> list[Found]:
-    """Answers to SCENES: the first two boxes are in the first scene."""
+    """Predictions to SCENES: the first two boxes are in the first scene."""
     parts = (slice(2), slice(2, None))
     return [{"boxes": boxes[p], "labels": labels[p], "scores": scores[p]} for p in parts]
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from stages.evaluation import robustness
-from stages.evaluation.attacks import fgsm, pgd
-from stages.evaluation.corruptions import CORRUPTIONS, corrupt
-from stages.models.faster_rcnn import DigitDetector
-from stages.models.inference import to_input
-from stages.params import Params
+from mnist.evaluation import robustness
+from mnist.evaluation.attacks import fgsm, pgd
+from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
+from mnist.models.frcnn import DigitDetector
+from mnist.models.inference import to_input
+from mnist.params import Params
 from tests.digits import as_tensors
 
 

@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 import torch
 
-from stages.models import files, registry
-from stages.models.cnn import CNN
-from stages.models.inference import predict_logits
-from stages.system.errors import UserError
+from mnist.errors import UserError
+from mnist.models import registry, weights_io
+from mnist.models.cnn import CNN
+from mnist.models.inference import predict_logits
 from tests.digits import as_tensors
-from tests.learning import loss_after_overfitting
+from tests.overfit import loss_after_overfitting
 
 SMALL: dict[str, Any] = {
     "widths": [8, 16],
@@ -51,14 +51,14 @@ def test_it_overfits_32_images(model: CNN) -> None:
 def test_weights_come_back_from_disk_unchanged(model: CNN, tmp_path: Path) -> None:
     images, _ = as_tensors(slice(20))
     path = tmp_path / "cnn.safetensors"
-    files.save(path, model, SMALL)
+    weights_io.save(path, model, SMALL)
     again = registry.load("cnn", path)
     assert torch.equal(predict_logits(again, images, 20), predict_logits(model, images, 20))
 
 
 def test_the_same_weights_are_the_same_bytes(model: CNN, tmp_path: Path) -> None:
     for name in ("a", "b"):
-        files.save(tmp_path / name, model, SMALL)
+        weights_io.save(tmp_path / name, model, SMALL)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
@@ -69,10 +69,10 @@ def test_a_file_that_does_not_fit_is_refused_by_name(model: CNN, tmp_path: Path)
     path.write_bytes(b"not safetensors")
     with pytest.raises(UserError, match="holds no model of ours"):
         registry.load("cnn", path)
-    files.save(path, model, SMALL | {"widths": [8, 17]})
+    weights_io.save(path, model, SMALL | {"widths": [8, 17]})
     with pytest.raises(UserError, match="does not fit"):
         registry.load("cnn", path)
-    files.save(path, model, SMALL | {"heads": 4})
+    weights_io.save(path, model, SMALL | {"heads": 4})
     with pytest.raises(UserError, match="is not a cnn"):
         registry.load("cnn", path)
     with pytest.raises(UserError, match="there is no model 'lenet'; known are cnn"):

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch import nn
 
-from stages.models.inference import predict_logits
-from stages.models.vit import EncoderBlock, SelfAttention, ViT, patchify
-from stages.training.compilation import compile_if_possible
+from mnist.models.inference import predict_logits
+from mnist.models.vit import EncoderBlock, SelfAttention, ViT, patchify
+from mnist.training.compilation import compile_if_possible
 from tests.digits import as_tensors
-from tests.learning import loss_after_overfitting
+from tests.overfit import loss_after_overfitting
 
 SMALL: dict[str, Any] = {
     "patch_size": 7,

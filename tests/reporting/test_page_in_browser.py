@@ -8,12 +8,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from mnist.pipeline import models
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from stages.data.handwriting import to_mnist
-from stages.system.pipeline import models
+from mnist.recognition.pictures import to_mnist
 from tests.conftest import ROOT
-from tests.data.test_handwriting import smooth
+from tests.recognition.test_pictures import smooth
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""

@@ -10,16 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stages.data import label_errors
-from stages.readme import between, over_seeds, with_figures
-from stages.reporting import figures, page, sections, table
-from stages.reporting.comparison import against_each_other, against_lab, compare
-from stages.reporting.lab import LabResult
-from stages.reporting.results import ModelResult, read_result
-from stages.reporting.sections import make_tables
-from stages.reporting.seeds import COLUMNS, Spread, read_spreads
-from stages.reporting.speed import benchmark
-from stages.system.errors import UserError
+from mnist.commands.readme import between, over_seeds, with_figures
+from mnist.errors import UserError
+from mnist.reporting import label_errors, page, plots, table, tables
+from mnist.reporting.comparison import against_each_other, against_lab, compare
+from mnist.reporting.reference import LabResult
+from mnist.reporting.results import ModelResult, read_result
+from mnist.reporting.seeds import COLUMNS, Spread, read_spreads
+from mnist.reporting.speed import benchmark
+from mnist.reporting.tables import make_tables
 
 QUALITY = {
     "accuracy": 0.996,
@@ -253,23 +252,23 @@ def test_the_verdict_names_the_real_differences(p_values: list[float], said: str
 
 
 def test_a_digit_that_was_not_found_counts_as_an_answer_of_its_own(metrics: Path) -> None:
-    assert ">none<" not in figures.confusion_matrix(read_result(metrics, "cnn"))
+    assert ">none<" not in plots.confusion_matrix(read_result(metrics, "cnn"))
     (metrics / "predictions/cnn.csv").write_text(HEADER + row(4, 9) + row(4, -1))
     result = read_result(metrics, "cnn")
     assert not result.right.any()
-    assert ">none<" in figures.confusion_matrix(result)
+    assert ">none<" in plots.confusion_matrix(result)
 
 
 def test_charts_are_the_same_bytes_each_time(result: ModelResult) -> None:
-    shared = (figures.accuracy_against_cost, figures.reliability_diagram, figures.robustness)
-    for draw in (figures.loss_curves, figures.accuracy_curves, figures.attacks, *shared):
+    shared = (plots.accuracy_against_cost, plots.reliability_diagram, plots.robustness)
+    for draw in (plots.loss_curves, plots.accuracy_curves, plots.attacks, *shared):
         assert draw([result]) == draw([result])
-    assert figures.confusion_matrix(result) == figures.confusion_matrix(result)
-    assert figures.error_gallery([result], 5) == figures.error_gallery([result], 5)
+    assert plots.confusion_matrix(result) == plots.confusion_matrix(result)
+    assert plots.error_gallery([result], 5) == plots.error_gallery([result], 5)
 
 
 def test_the_gallery_says_what_each_model_answers(result: ModelResult) -> None:
-    drawn = figures.error_gallery([result, other(result, [3])], 5)
+    drawn = plots.error_gallery([result, other(result, [3])], 5)
     assert ">3 is 4<" in drawn
     assert ">9 7<" in drawn
 
@@ -280,7 +279,7 @@ def test_the_pareto_front_holds_what_no_other_beats_in_both(result: ModelResult)
             replace(result, quality=QUALITY | {"flops": f, "errors": e, "accuracy": 1 - e / 1e4})
             for f, e in models
         ]
-        return len(figures.pareto_front(results))
+        return len(plots.pareto_front(results))
 
     assert front((10, 50), (20, 40)) == 2
     assert front((10, 40), (20, 40)) == 1
@@ -294,13 +293,13 @@ def test_the_scenes_show_true_and_found_boxes(result: ModelResult) -> None:
         "found": [[1, 1, 20, 20, 8, 0.9]],
         "mistakes": 2,
     }
-    drawn = figures.scenes(replace(result, scenes=[scene]))
+    drawn = plots.scenes(replace(result, scenes=[scene]))
     assert ">3: 2 wrong<" in drawn
     assert ">8<" in drawn
 
 
 def test_the_heat_map_has_a_cell_a_corruption_and_no_attacks(result: ModelResult) -> None:
-    drawn = figures.robustness([result])
+    drawn = plots.robustness([result])
     assert ">stripe<" in drawn
     assert ">40.0<" in drawn
     assert ">99.0<" in drawn
@@ -310,7 +309,7 @@ def test_the_heat_map_has_a_cell_a_corruption_and_no_attacks(result: ModelResult
     assert result.attacked("pgd") == [(0.1, 0.5)]
 
 
-def table_of(name: str, results: Sequence[ModelResult], **spreads: Spread) -> sections.Table:
+def table_of(name: str, results: Sequence[ModelResult], **spreads: Spread) -> tables.Table:
     (found,) = (t for t in make_tables(results, compare(results, spreads)) if t.name == name)
     return found
 

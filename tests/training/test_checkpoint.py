@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 import torch
 
-from stages.system import files
-from stages.system.errors import UserError
-from stages.training import checkpoint
-from stages.training.checkpoint import Checkpoints, key
-from stages.training.loop import train
-from stages.training.stage import open_checkpoints
+from mnist import atomic_io
+from mnist.errors import UserError
+from mnist.training import checkpoint
+from mnist.training.checkpoint import Checkpoints, key
+from mnist.training.loop import train
+from mnist.training.run import open_checkpoints
 from tests.conftest import Faults
-from tests.training.tiny import (
+from tests.small_models import (
     CPU,
     MODELS,
     Kill,
@@ -310,6 +310,6 @@ def test_every_setting_has_a_folder_of_its_own() -> None:
 def test_the_key_depends_on_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before = key({}, [])
     changed = tmp_path / "files.py"
-    changed.write_text(Path(files.__file__).read_text() + "# changed\n")
+    changed.write_text(Path(atomic_io.__file__).read_text() + "# changed\n")
     monkeypatch.setattr(files, "__file__", str(changed))
     assert key({}, []) != before

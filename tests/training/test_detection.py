@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from stages.models import files
-from stages.models.faster_rcnn import DigitDetector
-from stages.params import FasterRCNN
-from stages.training.detection import Detection
-from stages.training.loop import Trained, train
+from mnist.models import weights_io
+from mnist.models.frcnn import DigitDetector
+from mnist.params import FasterRCNN
+from mnist.training.detection import Detection
+from mnist.training.loop import Trained, train
 from tests.digits import as_tensors
 from tests.models.test_faster_rcnn import BACKBONE
 
@@ -60,7 +60,7 @@ def test_it_beats_chance_by_far(section: FasterRCNN) -> None:
 
 def test_the_same_seed_gives_the_same_bits(section: FasterRCNN, tmp_path: Path) -> None:
     for name, seed in (("first", 1), ("again", 1), ("other", 2)):
-        files.save(tmp_path / name, run_training(section, seed).model, {})
+        weights_io.save(tmp_path / name, run_training(section, seed).model, {})
     first, again, other = ((tmp_path / n).read_bytes() for n in ("first", "again", "other"))
     assert first == again
     assert first != other

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 FINGERPRINTS = """
 import sys
 from pathlib import Path
-from tests.training.tiny import MODELS, fingerprint, run_tiny
+from tests.small_models import MODELS, fingerprint, run_tiny
 seed, scratch = int(sys.argv[1]), Path(sys.argv[2])
 for name in MODELS:
     print("fingerprint", name, fingerprint(run_tiny(name, seed=seed), scratch))

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from stages.training.ema import Average
+from mnist.training.ema import Average
 
 
 def test_it_is_the_moving_average_of_the_weights() -> None:

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 import torch
 
-from stages.params import Runtime
-from stages.system.machine import pick_precision, set_up
-from stages.training.checkpoint import Checkpoints
-from stages.training.loop import train
-from tests.training.tiny import MODELS, tiny
+from mnist.device import pick_precision, set_up
+from mnist.params import Runtime
+from mnist.training.checkpoint import Checkpoints
+from mnist.training.loop import train
+from tests.small_models import MODELS, tiny
 
 pytestmark = [
     pytest.mark.gpu,

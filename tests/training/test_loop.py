@@ -7,13 +7,13 @@ import pytest
 import torch
 from torch import nn
 
-from stages.models import files
-from stages.models.cnn import CNN
-from stages.params import CNN as CNNSection
-from stages.params import Params
-from stages.system.errors import UserError
-from stages.training.classification import Classification
-from stages.training.loop import Trained, make_optimizer, train
+from mnist.errors import UserError
+from mnist.models import weights_io
+from mnist.models.cnn import CNN
+from mnist.params import CNN as CNNSection
+from mnist.params import Params
+from mnist.training.classification import Classification
+from mnist.training.loop import Trained, make_optimizer, train
 from tests.digits import as_tensors
 
 TRAINING, VALIDATION = slice(1200), slice(1200, 1600)
@@ -46,7 +46,7 @@ def test_the_same_seed_gives_the_same_bits(section: dict[str, Any], tmp_path: Pa
     section |= {"epochs": 0.5}
     for name, seed in (("first", 1), ("again", 1), ("other", 2)):
         trained = run_training(section, seed)
-        files.save(tmp_path / name, trained.model, {})
+        weights_io.save(tmp_path / name, trained.model, {})
         (tmp_path / f"{name}.curve").write_text(repr(trained.curve))
     first, again, other = ((tmp_path / n).read_bytes() for n in ("first", "again", "other"))
     assert first == again

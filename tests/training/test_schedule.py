@@ -2,7 +2,7 @@
 
 import pytest
 
-from stages.training.schedule import END, START, one_cycle
+from mnist.training.schedule import END, START, one_cycle
 
 
 @pytest.mark.parametrize("steps", [1, 2, 5, 1000])

@@ -1,0 +1,175 @@
+"""Scenes for the detector: MNIST digits scattered over a canvas, each with its box.
+
+The digits of a split are dealt out like cards: none is in two scenes, and scenes of different
+splits share none. All scenes are made at once: the first digit of each, the second, ...
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mnist.data.augmentation import distort
+from mnist.errors import UserError
+from mnist.params import Augmentation, SceneParams
+
+INK_THRESHOLD = 64  # the grey value (0..255) at which ink begins; below lies the blur around it
+ATTEMPTS = 40  # places tried for a digit before it is left out
+
+
+@dataclass(frozen=True)
+class Scenes:
+    """N scenes with M digits in all, sorted by scene."""
+
+    images: Tensor
+    """uint8 (N, side, side)"""
+    boxes: Tensor
+    """float (M, 4): left, top, right, bottom edge of the ink in pixels from the scene's corner"""
+    labels: Tensor
+    """int64 (M,): digits 0..9"""
+    scene: Tensor
+    """int64 (M,): the scene that each digit is in"""
+    source: Tensor
+    """int64 (M,): which of the given images each digit is"""
+
+    def to(self, device: torch.device) -> "Scenes":
+        return Scenes(**{name: tensor.to(device) for name, tensor in vars(self).items()})
+
+    def digits(self) -> list[tuple[Tensor, Tensor]]:
+        """Boxes (n, 4) and labels (n,) of each scene."""
+        counts = torch.bincount(self.scene, minlength=len(self.images)).tolist()
+        return list(zip(self.boxes.split(counts), self.labels.split(counts), strict=True))
+
+
+def make_scenes(
+    images: Tensor,
+    labels: Tensor,
+    limits: SceneParams,
+    generator: torch.Generator,
+    *,
+    rotate: float = 0.0,
+    shear: float = 0.0,
+    number: int | None = None,
+) -> Scenes:
+    """Deal the digits out to scenes, in an order drawn from `generator`, and place them.
+
+    Args:
+        images, labels: one split, uint8 (D, 28, 28) and int64 (D,), on the CPU.
+        rotate, shear: limits of a distortion, as in `Augmentation`; scaling is in `limits`.
+        number: of scenes, if there are digits enough; None: as many as there are digits for.
+
+    A digit for which no place with little enough overlap is found is left out, and so is an image
+    without ink.
+
+    Raises:
+        UserError: the digits are too few for one scene.
+    """
+    least, most = limits.digits_min, limits.digits_max
+    possible = limits.scenes(len(images))
+    number = possible if number is None else min(number, possible)
+    if number == 0:
+        raise UserError(f"{len(images)} digits are not enough for a scene of {least} to {most}.")
+    # Each count of digits comes equally often, in a random order.
+    counts = least + torch.arange(number) % (most - least + 1)
+    counts = counts[torch.randperm(number, generator=generator)]
+    order = torch.randperm(len(images), generator=generator)
+    ends = counts.cumsum(0)
+    # order[slots[s, k]] is the k-th digit of scene s, where there is one
+    slots = (ends - counts)[:, None] + torch.arange(most)
+    present = slots < ends[:, None]
+
+    distortion = Augmentation(rotate=rotate, scale=limits.scale, shear=shear, translate=0)
+    margin, tile = limits.margin(), limits.tile()
+    whole = limits.side + 2 * tile  # a digit at the rim may stick out with its blur
+    canvas = torch.zeros(number, whole, whole, dtype=torch.uint8)
+    boxes = torch.zeros(number, most, 4)
+    for k in range(most):
+        scenes = present[:, k].nonzero().flatten()
+        digits = F.pad(images[order[slots[scenes, k]]], (margin,) * 4).unsqueeze(1).float()
+        tiles = distort(digits, distortion, generator).round().byte().squeeze(1)
+        ink = ink_boxes(tiles)
+        shift, free = _find_places(ink, boxes[scenes, :k], limits, generator)
+        free &= tiles.amax(dim=(1, 2)) >= INK_THRESHOLD
+        present[scenes, k] = free
+        boxes[scenes, k] = (ink + shift.repeat(1, 2)) * free[:, None]
+        _paste(canvas, tiles[free], scenes[free], (shift + tile)[free])
+
+    chosen = order[slots[present]]
+    return Scenes(
+        images=canvas[:, tile:-tile, tile:-tile].contiguous(),
+        boxes=boxes[present],
+        labels=labels[chosen],
+        scene=present.nonzero()[:, 0],
+        source=chosen,
+    )
+
+
+def ink_boxes(tiles: Tensor) -> Tensor:
+    """Return the tight box around the ink of each image, float (N, 4): left, top, right, bottom.
+
+    An edge lies where the grey value rises to INK_THRESHOLD, in a line from the centre of one pixel to the
+    next: with whole pixels, one grey level more or less could move a box by a twentieth.
+
+    Args:
+        tiles: uint8 (N, H, W). A box is at least a pixel wide and high; an image without ink gets
+            the box of all of it.
+    """
+    sides = []
+    for profile in (tiles.amax(dim=1), tiles.amax(dim=2)):  # of columns, of rows
+        width = profile.shape[1]
+        low = _first_rise(profile)
+        high = torch.maximum(width - _first_rise(profile.flip(1)), low + 1)
+        blank = (profile < INK_THRESHOLD).all(dim=1)
+        sides.append((low.where(~blank, 0.0), high.where(~blank, float(width))))
+    (left, right), (top, bottom) = sides
+    return torch.stack([left, top, right, bottom], dim=1)
+
+
+def _first_rise(profile: Tensor) -> Tensor:
+    """Where each line (N, W) of pixels first rises to INK_THRESHOLD; pixel i has its centre at i + 0.5."""
+    first = (profile >= INK_THRESHOLD).int().argmax(dim=1)
+    values = F.pad(profile, (1, 0)).float()  # black lies before the first pixel
+    before, after = (values.gather(1, (first + i)[:, None]).squeeze(1) for i in (0, 1))
+    return first + 0.5 - (after - INK_THRESHOLD) / (after - before).clamp(min=1)
+
+
+def _find_places(
+    ink: Tensor, placed: Tensor, limits: SceneParams, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Draw places for boxes until one overlaps little enough with those placed before.
+
+    Args:
+        ink: (N, 4), box of each digit in its own tile.
+        placed: (N, k, 4), boxes in the same scene; a box of zeros is none.
+
+    Returns:
+        int64 (N, 2), by how much to shift right and down; bool (N,), whether there was a place.
+    """
+    least = (-ink[:, None, :2]).ceil()
+    most = (limits.side - ink[:, None, 2:]).floor()
+    draws = torch.rand(len(ink), ATTEMPTS, 2, generator=generator)
+    shifts = least + (draws * (most - least + 1)).floor()
+    boxes = ink[:, None] + shifts.repeat(1, 1, 2)
+    # (N, ATTEMPTS, k, 2): the sides of what two boxes share
+    shared = torch.minimum(boxes[:, :, None, 2:], placed[:, None, :, 2:]) - torch.maximum(
+        boxes[:, :, None, :2], placed[:, None, :, :2]
+    )
+    shared_area = shared.clamp(min=0).prod(dim=-1)
+    areas = (placed[..., 2:] - placed[..., :2]).prod(dim=-1)
+    own_area = (ink[:, 2:] - ink[:, :2]).prod(dim=-1)
+    smaller = torch.minimum(areas, own_area[:, None])[:, None]
+    fits = (shared_area <= limits.overlap * smaller).all(dim=-1)
+    first = fits.int().argmax(dim=1)
+    return shifts[torch.arange(len(ink)), first].long(), fits.any(dim=1)
+
+
+def _paste(canvas: Tensor, tiles: Tensor, scenes: Tensor, corner: Tensor) -> None:
+    """Lay each tile over its scene in place; where both have ink, the brighter pixel stays."""
+    steps = torch.arange(tiles.shape[-1])
+    where = (
+        scenes[:, None, None],
+        (corner[:, 1:] + steps)[:, :, None],
+        (corner[:, :1] + steps)[:, None, :],
+    )
+    canvas[where] = torch.maximum(canvas[where], tiles)

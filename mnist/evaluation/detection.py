@@ -1,0 +1,107 @@
+"""How well a detector finds digits in scenes, by COCO's mean average precision (mAP)."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics.detection import MeanAveragePrecision
+from torchvision.ops import box_iou
+
+from mnist.data.scenes import Scenes, make_scenes
+from mnist.evaluation.examples import to_base64
+from mnist.models.frcnn import SCORE_THRESHOLD, DigitDetector
+from mnist.models.inference import to_input
+from mnist.params import Evaluate, SceneParams
+
+Found = dict[str, Tensor]  # as a DigitDetector answers, with digits 0..9 for labels
+
+
+def measure(
+    model: DigitDetector, images: Tensor, labels: Tensor, limits: SceneParams, settings: Evaluate
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Scatter the test digits, uint8 (N, 28, 28), over scenes and find them again.
+
+    Returns:
+        What `mean_average_precision` and `scene_examples` say of it.
+    """
+    generator = torch.Generator().manual_seed(settings.scenes_seed)
+    scenes = make_scenes(images.cpu(), labels.cpu(), limits, generator, number=settings.scenes)
+    found = detect(model, scenes.images.to(images.device), settings.scenes_batch_size)
+    return mean_average_precision(found, scenes), scene_examples(found, scenes)
+
+
+@torch.inference_mode()
+def detect(model: DigitDetector, images: Tensor, batch_size: int) -> list[Found]:
+    """Find the digits in uint8 scenes (N, side, side)."""
+    model.eval()
+    answers: list[Found] = []
+    for batch in images.split(batch_size):
+        answers += model(list(to_input(batch)))
+    return [{k: v.cpu() for k, v in a.items()} | {"labels": a["labels"].cpu() - 1} for a in answers]
+
+
+def mean_average_precision(found: Sequence[Found], scenes: Scenes) -> dict[str, Any]:
+    """Score the boxes found in `scenes` as COCO does (Lin et al., 2014).
+
+    Returns:
+        Rates in 0..1: `map_50` and `map_75`, the area under precision over recall, mean over the
+        digits, where a box counts as found from an overlap (intersection over union) of 0.5 or
+        0.75 on; `map`, the mean over overlaps of 0.5, 0.55 ... 0.95; `map_per_digit`, the same of
+        each digit that is in the scenes; and how many scenes and digits these are.
+    """
+    metric = MeanAveragePrecision(class_metrics=True, backend="faster_coco_eval")
+    truth = [{"boxes": boxes, "labels": labels} for boxes, labels in scenes.digits()]
+    metric.update(list(found), truth)
+    scores = metric.compute()
+    # torchmetrics makes a single number of a list of one
+    digits, each = (scores[key].reshape(-1).tolist() for key in ("classes", "map_per_class"))
+    return {key: scores[key].item() for key in ("map", "map_50", "map_75")} | {
+        "map_per_digit": {
+            str(d): score for d, score in zip(digits, each, strict=True) if score >= 0
+        },
+        "scenes": len(scenes.images),
+        "digits": len(scenes.labels),
+    }
+
+
+def mistakes(found: Found, boxes: Tensor, labels: Tensor) -> int:
+    """Count digits without a clear box of their class over them, and clear boxes without a digit.
+
+    A box is over a digit from an intersection over union of 0.5 on.
+    """
+    clear = found["scores"] >= SCORE_THRESHOLD
+    over = box_iou(boxes, found["boxes"][clear]) >= 0.5
+    fits = over & (labels[:, None] == found["labels"][clear])
+    return int((~fits.any(dim=1)).sum() + (~fits.any(dim=0)).sum())
+
+
+def scene_examples(found: Sequence[Found], scenes: Scenes, most: int = 6) -> list[dict[str, Any]]:
+    """Describe the first `most` scenes and then the `most` with the most mistakes.
+
+    Returns:
+        Of each, `pixels`, base64 of the bytes of the square scene; `true`, boxes as left, top,
+        right, bottom, digit; `found`, the clear ones, likewise, with the score; `mistakes`.
+    """
+    digits = scenes.digits()
+    counts = [mistakes(f, *truth) for f, truth in zip(found, digits, strict=True)]
+    worst = sorted(range(most, len(counts)), key=lambda i: -counts[i])[:most]
+    examples = []
+    for i in [*range(min(most, len(counts))), *worst]:
+        clear = found[i]["scores"] >= SCORE_THRESHOLD
+        examples.append(
+            {
+                "pixels": to_base64(scenes.images[i].numpy()),
+                "true": _rows(*digits[i]),
+                "found": _rows(*(found[i][key][clear] for key in ("boxes", "labels", "scores"))),
+                "mistakes": counts[i],
+            }
+        )
+    return examples
+
+
+def _rows(boxes: Tensor, *columns: Tensor) -> list[list[float]]:
+    rows = zip(boxes.tolist(), *(column.tolist() for column in columns), strict=True)
+    return [
+        [*(round(edge, 1) for edge in box), *(round(x, 3) for x in rest)] for box, *rest in rows
+    ]

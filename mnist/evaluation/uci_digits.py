@@ -1,0 +1,35 @@
+"""Digits that are not MNIST's: those of UCI that ship with scikit-learn.
+
+1,797 digits by 13 people who wrote none of the training digits, reduced to 8x8 grey values
+(Alpaydin and Kaynak, 1998). They go the way of a user's own picture; nothing is tuned on them.
+"""
+
+import numpy as np
+import torch
+from PIL import Image
+from sklearn.datasets import load_digits
+from torch import nn
+
+from mnist.evaluation.predictions import predict
+from mnist.params import Evaluate
+from mnist.recognition.pictures import find_ink, to_mnist, union_box
+
+
+def other_handwriting(
+    model: nn.Module, settings: Evaluate, device: torch.device
+) -> dict[str, float]:
+    """Share of them that `model` reads, 0..1, and how many they are."""
+    images, labels = load_uci_digits()
+    predicted = predict(model, torch.from_numpy(images).to(device), settings).predicted
+    return {"digits": len(labels), "accuracy": float((predicted == labels).mean())}
+
+
+def load_uci_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Return uint8 images (1797, 28, 28), prepared as MNIST's, and their labels (1797,)."""
+    digits = load_digits()
+    images = []
+    for grey in digits.images.astype(np.float32) / 16:
+        picture = Image.fromarray(grey).resize((64, 64), Image.Resampling.BICUBIC)
+        found = find_ink(np.pad(np.asarray(picture).clip(0, 1), 16), "a digit of scikit-learn's")
+        images.append(to_mnist(found.ink, union_box(found.digits)))
+    return np.stack(images), digits.target

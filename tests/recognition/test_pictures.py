@@ -1,0 +1,190 @@
+"""A picture, whatever its light, size and place, becomes what MNIST would have made of it."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from mnist.errors import UserError
+from mnist.recognition.pictures import LARGEST, find_ink, open_picture, to_mnist, union_box
+from tests.digits import digits
+
+
+def smooth(i: int, side: int = 140) -> np.ndarray:
+    """Digit i of the small ones as somebody would draw it: ink 0..1, (side, side), with room."""
+    ink = Image.fromarray(digits()[0][i][2:26:3, 2:26:3]).resize(
+        (side, side), Image.Resampling.BICUBIC
+    )
+    return np.pad(np.asarray(ink) / 255.0, side // 4)
+
+
+def png(grey: np.ndarray, **options: Any) -> io.BytesIO:
+    file = io.BytesIO()
+    Image.fromarray((grey * 255).astype(np.uint8)).save(file, "PNG", **options)
+    return file
+
+
+def as_mnist(picture: io.BytesIO) -> np.ndarray:
+    grey, _ = open_picture(picture.getvalue(), "test")
+    written = find_ink(grey, "test")
+    return to_mnist(written.ink, union_box(written.digits))
+
+
+def difference(a: np.ndarray, b: np.ndarray) -> float:
+    """Mean difference of two images against their mean; a pixel this way or that is rounding."""
+    ink = (a.mean() + b.mean()) / 2
+    shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    return min(np.abs(np.roll(a, s, (0, 1)).astype(float) - b).mean() / ink for s in shifts)
+
+
+@settings(max_examples=25)
+@given(st.integers(0, 300))
+def test_a_digit_fills_the_box_and_is_centred_by_mass(i: int) -> None:
+    image = as_mnist(png(1 - smooth(i)))
+    assert image.shape == (28, 28)
+    assert image.dtype == np.uint8
+    rows, columns = (np.flatnonzero((image > 0).any(axis=axis)) for axis in (1, 0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20)
+    assert image.max() == 255
+    for axis in (0, 1):
+        places = np.arange(28) + 0.5
+        centre = (image.sum(axis=1 - axis) * places).sum() / image.sum()
+        rim = image.take([0, 27], axis=axis)
+        assert 14 <= centre < 15 or rim.any()
+
+
+@pytest.mark.parametrize("i", range(10))
+def test_shade_size_place_and_light_make_no_difference(i: int) -> None:
+    ink = smooth(i)
+    plain = as_mnist(png(1 - ink))
+    assert difference(as_mnist(png(ink)), plain) < 0.02  # light on dark
+    moved = np.pad(ink, ((200, 20), (30, 300)))
+    assert difference(as_mnist(png(1 - moved)), plain) < 0.25
+    faint = 0.8 - 0.4 * ink
+    assert difference(as_mnist(png(faint)), plain) < 0.1
+    shadow = (1 - 0.8 * ink) * np.linspace(0.55, 1, ink.shape[1])
+    assert difference(as_mnist(png(shadow)), plain) < 0.25
+    large = Image.fromarray(((1 - ink) * 255).astype(np.uint8)).resize((2500, 2500))
+    file = io.BytesIO()
+    large.save(file, "JPEG")
+    assert difference(as_mnist(file), plain) < 0.25
+
+
+def test_what_is_mnists_already_stays_as_it_is() -> None:
+    image = as_mnist(png(1 - smooth(3)))
+    again = as_mnist(png(image / 255))
+    assert difference(again, image) < 0.12
+
+
+def test_a_camera_held_sideways_is_heeded() -> None:
+    upright = 1 - smooth(2)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
+    turned = png(np.rot90(upright), exif=exif)
+    assert difference(as_mnist(turned), as_mnist(png(upright))) < 0.02
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_what_is_transparent_is_paper(dark: bool) -> None:
+    ink = smooth(4)
+    shade = np.zeros_like(ink) if dark else np.ones_like(ink)
+    rgba = np.stack([shade, shade, shade, ink], axis=-1)
+    file = io.BytesIO()
+    Image.fromarray((rgba * 255).astype(np.uint8)).save(file, "PNG")
+    assert difference(as_mnist(file), as_mnist(png(1 - ink))) < 0.05
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "RGB", "CMYK", "LA", "I;16"])
+def test_any_kind_of_pixel_is_read(mode: str) -> None:
+    file = io.BytesIO()
+    if mode == "I;16":
+        Image.fromarray(((1 - smooth(5)) * 40000).astype(np.uint16)).save(file, "PNG")
+    else:
+        grey = Image.fromarray(((1 - smooth(5)) * 255).astype(np.uint8))
+        grey.convert(mode).save(file, "TIFF" if mode == "CMYK" else "PNG")
+    assert difference(as_mnist(file), as_mnist(png(1 - smooth(5)))) < 0.2
+
+
+def test_several_digits_are_found_from_left_to_right_without_specks() -> None:
+    page = np.zeros((300, 900))
+    for place, i in ((40, 0), (330, 1), (620, 2)):
+        digit = smooth(i)
+        page[40 : 40 + len(digit), place : place + len(digit)] = digit
+    page[280:284, 450:454] = 1  # a speck of dirt
+    written = find_ink(1 - page, "test")
+    assert len(written.digits) == 3
+    lefts = [box[0] for box in written.digits]
+    assert lefts == sorted(lefts)
+    for box, i in zip(written.digits, range(3), strict=True):
+        assert difference(to_mnist(written.ink, box), as_mnist(png(1 - smooth(i)))) < 0.25
+
+
+def test_parts_of_a_digit_do_not_change_the_order() -> None:
+    page = np.zeros((200, 400))
+    page[20:30, 20:80] = 1  # above a part of the same digit, with another digit's start between
+    page[40:150, 30:40] = 1
+    page[100:190, 90:110] = 1
+    boxes = find_ink(1 - page, "test").digits
+    assert boxes == sorted(boxes)
+    assert len(boxes) == 2
+
+
+def test_a_texture_is_not_taken_for_digits() -> None:
+    page = np.zeros((400, 400))
+    page[10::20, 10::20] = page[11::20, 10::20] = page[10::20, 11::20] = page[11::20, 11::20] = 1
+    with pytest.raises(UserError, match="separate marks; crop it to the digits"):
+        find_ink(1 - page, "test")
+
+
+def test_a_large_picture_is_reduced() -> None:
+    large = Image.fromarray(np.zeros((10, 3 * LARGEST), dtype=np.uint8))
+    file = io.BytesIO()
+    large.save(file, "PNG")
+    grey, reduced = open_picture(file.getvalue(), "test")
+    assert grey.shape[1] == LARGEST
+    assert reduced == pytest.approx(1 / 3)
+
+
+def test_a_bar_above_the_rest_belongs_to_its_digit() -> None:
+    page = np.zeros((200, 200))
+    page[40:50, 80:130] = 1  # the bar of a 5
+    page[60:160, 80:92] = 1
+    assert len(find_ink(1 - page, "test").digits) == 1
+
+
+@pytest.mark.parametrize("shade", [0.0, 0.5, 1.0])
+def test_a_blank_picture_is_refused(shade: float) -> None:
+    with pytest.raises(UserError, match="test is blank"):
+        as_mnist(png(np.full((50, 60), shade)))
+
+
+def test_noise_of_a_blank_page_is_no_ink() -> None:
+    noise = 0.9 + 0.02 * np.random.default_rng(0).standard_normal((200, 200))
+    with pytest.raises(UserError, match="is blank"):
+        find_ink(noise.clip(0, 1), "test")
+
+
+@settings(max_examples=30)
+@given(st.binary(max_size=200))
+def test_what_is_no_picture_is_refused(content: bytes) -> None:
+    with pytest.raises(UserError, match="test (is no picture|cannot be read|is blank)"):
+        as_mnist(io.BytesIO(content))
+
+
+def test_a_picture_cut_off_in_the_middle_is_refused() -> None:
+    content = png(1 - smooth(1)).getvalue()
+    with pytest.raises(UserError, match="cannot be read"):
+        as_mnist(io.BytesIO(content[: len(content) // 2]))
+
+
+@settings(max_examples=40)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(0, 2**32 - 1))
+def test_no_ink_is_too_small_or_too_flat(height: int, width: int, seed: int) -> None:
+    ink = np.random.default_rng(seed).random((height, width)).astype(np.float32)
+    image = to_mnist(ink, (0, 0, width, height))
+    assert image.shape == (28, 28)
+    assert image.max() == 255

@@ -1,0 +1,71 @@
+"""Whatever a user can cause ends in one line and a non-zero exit code, never in a traceback."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mnist.errors import UserError, run
+
+
+def fail_with(error: BaseException) -> None:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("x.idx is no IDX file."), 1, "x.idx is no IDX file."),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (OSError(errno.ENOSPC, "No space left", "out.npz"), 1, "free some disk space"),
+        (PermissionError(errno.EACCES, "Permission denied", "data"), 1, "data: Permission denied"),
+    ],
+)
+def test_one_line_and_an_exit_code(
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
+) -> None:
+    with pytest.raises(SystemExit) as stop:
+        run(lambda: fail_with(error))
+    assert stop.value.code == code
+    (line,) = capsys.readouterr().err.splitlines()
+    assert said in line
+
+
+def test_a_defect_of_ours_keeps_its_traceback() -> None:
+    with pytest.raises(ZeroDivisionError):
+        run(lambda: fail_with(ZeroDivisionError()))
+
+
+@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_removes_the_half_written_file(tmp_path, sent: int, code: int) -> None:
+    script = f"""
+import time
+from mnist.errors import run
+from mnist.atomic_io import new_file
+def main():
+    with new_file({str(tmp_path / "out")!r}) as partial:
+        partial.write_text("half")
+        print("ready", flush=True)
+        time.sleep(60)
+run(main)
+"""
+    child = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # where the tests run in the background, the shell has them ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    assert child.stdout is not None
+    assert child.stdout.readline() == "ready\n"
+    time.sleep(0.1)
+    os.kill(child.pid, sent)
+    _, complaint = child.communicate(timeout=30)
+    assert child.returncode == code
+    assert "Traceback" not in complaint
+    assert not list(tmp_path.iterdir())
