@@ -1,0 +1,3 @@
+from mnist import portable
+
+portable.set_environment()

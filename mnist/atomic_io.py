@@ -1,7 +1,7 @@
-"""Files that are there whole or not at all.
+"""Atomic writes: a file is there whole or not at all.
 
-A stage that is killed half-way must not leave an output that a later run takes for good. So
-everything is written beside its destination first and renamed into place once it is complete.
+A stage that is killed must not leave half an output. So everything is written beside its
+destination first and renamed into place once it is complete.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 
 @contextmanager
@@ -60,6 +61,15 @@ def write_json(path: str | Path, value: object) -> None:
         ValueError: a number is infinite or not a number, which JSON cannot say.
     """
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def round_numbers(value: Any, decimals: int = 6) -> Any:
+    """Round every float in nested dicts and lists, as the metrics in git are."""
+    if isinstance(value, dict):
+        return {key: round_numbers(item, decimals) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [round_numbers(item, decimals) for item in value]
+    return round(value, decimals) if isinstance(value, float) else value
 
 
 def sha256(path: str | Path) -> str:

@@ -1,22 +1,31 @@
-"""The machine that trains: which device, how many threads, how fast, how much memory."""
+"""The machine at hand: which device, how many threads, how much memory."""
 
 import os
+import platform
 import resource
 import sys
-import time
+from pathlib import Path
 
 import torch
 
+from mnist import portable
 from mnist.errors import UserError
-from mnist.params import Runtime
+from mnist.params import Params
 
 
-def set_up(runtime: Runtime) -> torch.device:
-    """Choose the device and fix what else decides the last bits: threads and algorithms.
+def set_up(params: Params) -> torch.device:
+    """Choose the device and fix what decides the last bits: kernels, threads and algorithms.
 
     Raises:
-        UserError: `runtime.device` asks for what this machine does not have.
+        UserError: `runtime.device` asks for what this machine does not have, or the portable
+            arithmetic that params.yaml asks for is not possible.
     """
+    runtime = params.runtime
+    if params.portable and portable.is_supported() and not portable.is_in_effect():
+        raise UserError(
+            "portable arithmetic is not in effect: this CPU has no AVX2, or torch was imported "
+            "before mnist; set portable: false in params.yaml, or import mnist first."
+        )
     # torchrun says how many processes share this machine.
     torch.set_num_threads(max(1, runtime.threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
@@ -48,30 +57,13 @@ def pick_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def pick_precision(wanted: str, device: torch.device) -> torch.dtype:
-    """Return the number format for "auto" (bfloat16 on a GPU that has it) or the one named."""
-    if wanted == "auto":
-        has_it = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-        wanted = "bfloat16" if has_it else "float32"
-    return {"float32": torch.float32, "bfloat16": torch.bfloat16}[wanted]
-
-
-def sgemm_gflops(device: torch.device, side: int = 1024, seconds: float = 2.0) -> float:
-    """Measure float32 matrix multiplication, the limit that training speed is held against.
-
-    Returns:
-        GFLOP/s of side x side products, the median over at least `seconds`: on a shared machine the
-        speed swings from one second to the next.
-    """
-    a, b = torch.ones(2, side, side, device=device)
-    rates: list[float] = []
-    end = time.perf_counter() + seconds
-    while len(rates) < 5 or time.perf_counter() < end:
-        start = time.perf_counter()
-        product = a @ b
-        product[0, 0].item()  # waits for the device
-        rates.append(2 * side**3 / (time.perf_counter() - start) / 1e9)
-    return sorted(rates)[len(rates) // 2]
+def cpu_name() -> str:
+    """Return the model name of the processor, such as "AMD EPYC 9354"."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration, IndexError):  # not Linux
+        return platform.processor() or platform.machine()
 
 
 def peak_memory_mb() -> float:

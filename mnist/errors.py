@@ -9,48 +9,60 @@ from pathlib import Path
 
 
 class UserError(Exception):
-    """Something that the person at the keyboard can mend.
+    """Something that the user can fix.
 
-    The message says what is wrong, where, and how to mend it.
+    The message is one line that says what is wrong, where, and how to fix it.
     """
 
 
-def run(main: Callable[[], None]) -> None:
-    """Run a stage's `main` and turn every failure a user can cause into one line on stderr.
+class SourceError(Exception):
+    """Why a source cannot provide the files that it was asked for."""
 
-    Exits with 1 after a `UserError` or a failing disk, with 130 after Ctrl-C and 143 after SIGTERM.
-    Anything else is a defect of ours and keeps its traceback.
+
+def run(main: Callable[[], None], name: str | None = None) -> None:
+    """Call `main` and turn every failure that a user can cause into one line on stderr.
+
+    Exits with 1 after a `UserError` or where the system refuses a file, with 130 after Ctrl-C and
+    with 143 after SIGTERM. Any other exception is a bug of this project and keeps its traceback.
+
+    Args:
+        name: what the line starts with; by default the name of the script.
     """
-    # Let SIGTERM unwind the stack as Ctrl-C does, so that half-written files are removed.
-    signal.signal(signal.SIGTERM, _interrupt_by_sigterm)
+    name = name or Path(sys.argv[0]).stem
+    # SIGTERM unwinds the stack as Ctrl-C does, so that half-written files are removed.
+    signal.signal(signal.SIGTERM, _exit_by_sigterm)
     try:
         main()
     except UserError as error:
-        _stop(str(error), 1)
+        _stop(f"{name}: {error}", 1)
     except KeyboardInterrupt:
-        _stop("interrupted; nothing half-written is left. Run the same command again.", 130)
+        _stop(
+            f"{name}: interrupted; no half-written file is left. Run the same command again.", 130
+        )
     except OSError as error:
-        if error.errno is None:
+        if error.errno not in _FIXES:
             raise
-        where = f"{error.filename}: " if error.filename else ""
-        mend = _MENDS.get(error.errno, "see the file or folder named, then run again.")
-        _stop(f"{where}{os.strerror(error.errno)}: {mend}", 1)
+        file = f"{error.filename}: " if error.filename else ""
+        _stop(
+            f"{name}: {file}{os.strerror(error.errno)}; {_FIXES[error.errno]}, then run again.", 1
+        )
 
 
-_MENDS = {
-    errno.ENOSPC: "free some disk space, then run again.",
-    errno.EDQUOT: "your disk quota is used up; free some space, then run again.",
-    errno.EFBIG: "the file is larger than this system allows; raise the limit, then run again.",
-    errno.EACCES: "give yourself the right to use it, then run again.",
-    errno.EROFS: "make it writable, then run again.",
-    errno.ENOENT: "run `dvc repro`, which makes what is missing.",
+# What the system refuses because of the user's disk or rights.
+_FIXES = {
+    errno.ENOSPC: "free some disk space",
+    errno.EDQUOT: "free some disk space",
+    errno.EFBIG: "the file is larger than this system allows: raise the limit",
+    errno.EROFS: "make the disk writable",
+    errno.EACCES: "change the permissions of the file or folder",
+    errno.EPERM: "change the permissions of the file or folder",
 }
 
 
 def _stop(message: str, code: int) -> None:
-    print(f"{Path(sys.argv[0]).stem}: {message}", file=sys.stderr)
+    print(message, file=sys.stderr)
     sys.exit(code)
 
 
-def _interrupt_by_sigterm(_signal: int, _frame: object) -> None:
+def _exit_by_sigterm(_signal: int, _frame: object) -> None:
     sys.exit(143)

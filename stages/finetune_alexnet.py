@@ -2,14 +2,27 @@
 
 from pathlib import Path
 
+import torch
+
+from mnist.device import set_up
 from mnist.errors import run
+from mnist.models import alexnet
 from mnist.params import load_params
-from mnist.training.finetune import finetune
+from mnist.training.classification import Classification
+from mnist.training.finetune import load_imagenet_weights
+from mnist.training.run import run_training
+
+WEIGHTS = Path("data/weights/alexnet.safetensors")
 
 
 def main() -> None:
     params = load_params()
-    finetune("alexnet", params.alexnet, params, Path("data/weights/alexnet.safetensors"))
+    device = set_up(params)
+    torch.manual_seed(params.seed)
+    model = alexnet.build(params)
+    if params.alexnet.weights == "imagenet":
+        load_imagenet_weights(model, "alexnet", WEIGHTS)
+    run_training("alexnet", model, Classification, params, device)
 
 
 if __name__ == "__main__":

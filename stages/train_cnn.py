@@ -4,19 +4,17 @@ import torch
 
 from mnist.device import set_up
 from mnist.errors import run
-from mnist.models.cnn import CNN
+from mnist.models import cnn
 from mnist.params import load_params
 from mnist.training.classification import Classification
-from mnist.training.run import train_and_write
+from mnist.training.run import run_training
 
 
 def main() -> None:
     params = load_params()
-    device = set_up(params.runtime)
+    device = set_up(params)
     torch.manual_seed(params.seed)
-    architecture = params.cnn.architecture()
-    model = CNN(**architecture)
-    train_and_write("cnn", model, architecture, Classification, params.cnn, params, device)
+    run_training("cnn", cnn.build(params), Classification, params, device)
 
 
 if __name__ == "__main__":

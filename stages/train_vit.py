@@ -4,22 +4,21 @@ import torch
 
 from mnist.device import set_up
 from mnist.errors import run
-from mnist.models.vit import ViT
+from mnist.models import vit
 from mnist.params import load_params
 from mnist.training.classification import Classification
 from mnist.training.compilation import compile_if_possible
-from mnist.training.run import train_and_write
+from mnist.training.run import run_training
 
 
 def main() -> None:
     params = load_params()
-    device = set_up(params.runtime)
+    device = set_up(params)
     torch.manual_seed(params.seed)
-    architecture = params.vit.architecture()
-    model = ViT(**architecture)
+    model = vit.build(params)
     if params.runtime.compile:
         compile_if_possible(model, device)
-    train_and_write("vit", model, architecture, Classification, params.vit, params, device)
+    run_training("vit", model, Classification, params, device)
 
 
 if __name__ == "__main__":

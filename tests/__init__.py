@@ -1,0 +1,1 @@
+import mnist  # noqa: F401 (sets the environment before torch and NumPy are imported)

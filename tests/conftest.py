@@ -1,7 +1,5 @@
-"""What several tests share: the committed parameters, shrunk until a training takes seconds."""
+"""Options and fixtures that several tests use."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,8 @@ from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
 
-# A busy machine is no failure, and the same examples everywhere make a failure repeatable.
-# The examples of a test share their folder, each writing its own files anew.
+# No deadline: a busy machine is no failure. The same examples everywhere make a failure repeatable.
+# The examples of a test use the same folder, where each overwrites its files.
 shared: Any = {"deadline": None, "suppress_health_check": [HealthCheck.function_scoped_fixture]}
 settings.register_profile("repeatable", derandomize=True, max_examples=50, **shared)
 settings.register_profile("thorough", max_examples=10_000, **shared)
@@ -22,7 +20,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def _fixed_threads() -> None:
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)  # two workers on two cores
 
 
 @pytest.fixture
@@ -44,35 +42,3 @@ def pytest_configure(config: pytest.Config) -> None:
 def chaos(request: pytest.FixtureRequest) -> bool:
     """Whether this is the long run, `make chaos`."""
     return request.config.getoption("--chaos")
-
-
-class Faults:
-    """Counts what was done to the code, and what of it the code survived."""
-
-    def __init__(self) -> None:
-        self.kinds: dict[str, list[int]] = {}
-
-    @contextmanager
-    def __call__(self, kind: str, count: int = 1) -> Iterator[None]:
-        """The block does `count` faults of this kind and checks that nothing was lost."""
-        counts = self.kinds.setdefault(kind, [0, 0])
-        counts[0] += count
-        yield
-        counts[1] += count
-
-
-FAULTS = Faults()
-
-
-@pytest.fixture
-def faults() -> Faults:
-    return FAULTS
-
-
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if FAULTS.kinds:
-        terminalreporter.section("faults")
-        for kind, (done, survived) in sorted(FAULTS.kinds.items()):
-            terminalreporter.line(f"{done:6} {survived:6}  {kind}")
-        done, survived = (sum(counts) for counts in zip(*FAULTS.kinds.values(), strict=True))
-        terminalreporter.line(f"{done} faults, {survived} survived, {done - survived} lost")

@@ -1,4 +1,4 @@
-"""Small real digits without a download: the UCI digits that ship with scikit-learn, as IDX."""
+"""Real handwritten digits without a download: the UCI digits of scikit-learn, also as IDX."""
 
 import struct
 from functools import cache
@@ -14,7 +14,7 @@ from mnist.data.idx import NAMES
 
 @cache
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """1,797 digits of 43 writers, 8x8 enlarged to 24x24 on 28x28: uint8 images and labels."""
+    """1,797 digits of 8x8 pixels, enlarged to 24x24 in 28x28: uint8 images and uint8 labels."""
     bunch = load_digits()
     ink = (bunch.images * (255 / 16)).astype(np.uint8)
     enlarged = ink.repeat(3, axis=1).repeat(3, axis=2)
@@ -22,11 +22,13 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def as_tensors(part: slice) -> tuple[Tensor, Tensor]:
+    """uint8 images (N, 28, 28) and int64 labels (N,) of some of the digits."""
     images, labels = digits()
     return torch.from_numpy(images[part]), torch.from_numpy(labels[part]).long()
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
+    """Write integers 0..255 as an IDX file of unsigned bytes."""
     header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
     path.write_bytes(header + array.astype(np.uint8).tobytes())
 

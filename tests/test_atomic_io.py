@@ -1,14 +1,14 @@
-"""Files are there whole or not at all."""
+"""A file is complete or not there at all."""
 
 import math
 from pathlib import Path
 
 import pytest
 
-from mnist.atomic_io import new_file, new_folder, write_json
+from mnist.atomic_io import new_file, new_folder, round_numbers, write_json
 
 
-def test_an_error_half_way_leaves_the_old_file_and_no_rest(tmp_path: Path) -> None:
+def test_an_error_half_way_leaves_the_old_file_unchanged(tmp_path: Path) -> None:
     path = tmp_path / "figures.json"
     path.write_text("old")
     with pytest.raises(RuntimeError), new_file(path) as partial:
@@ -27,7 +27,7 @@ def test_a_finished_file_replaces_the_old_one(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_an_error_half_way_leaves_the_old_folder_and_no_rest(tmp_path: Path) -> None:
+def test_an_error_half_way_leaves_the_old_folder_unchanged(tmp_path: Path) -> None:
     folder = tmp_path / "arrays"
     folder.mkdir()
     (folder / "old").touch()
@@ -38,7 +38,7 @@ def test_an_error_half_way_leaves_the_old_folder_and_no_rest(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_a_finished_folder_replaces_the_old_one_as_a_whole(tmp_path: Path) -> None:
+def test_a_finished_folder_replaces_all_of_the_old_one(tmp_path: Path) -> None:
     folder = tmp_path / "arrays"
     for name in ("old", "new"):
         with new_folder(folder) as partial:
@@ -46,7 +46,12 @@ def test_a_finished_folder_replaces_the_old_one_as_a_whole(tmp_path: Path) -> No
     assert [path.name for path in folder.iterdir()] == ["new"]
 
 
-def test_json_has_no_word_for_nan(tmp_path: Path) -> None:
+def test_nan_is_not_written_as_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "figures.json", {"loss": math.nan})
     assert not list(tmp_path.iterdir())
+
+
+def test_numbers_are_rounded_at_any_depth() -> None:
+    value = {"a": [1 / 3, (2, 1e-9)], "b": "1.23456789"}
+    assert round_numbers(value) == {"a": [0.333333, [2, 0.0]], "b": "1.23456789"}

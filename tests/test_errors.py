@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,27 +18,45 @@ def fail_with(error: BaseException) -> None:
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "said"),
+    ("error", "code", "message"),
     [
         (UserError("x.idx is no IDX file."), 1, "x.idx is no IDX file."),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (OSError(errno.ENOSPC, "No space left", "out.npz"), 1, "free some disk space"),
-        (PermissionError(errno.EACCES, "Permission denied", "data"), 1, "data: Permission denied"),
+        (OSError(errno.ENOSPC, "No space left", "out.npz"), 1, "out.npz: .*free some disk space"),
+        (OSError(errno.EDQUOT, "Quota"), 1, "Disk quota exceeded; free"),
+        (OSError(errno.EFBIG, "Too large"), 1, ".*raise the limit"),
+        (OSError(errno.EROFS, "Read-only", "data"), 1, "data: .*make the disk writable"),
+        (PermissionError(errno.EACCES, "Permission", "data"), 1, "data: Permission denied; change"),
+        (
+            PermissionError(errno.EPERM, "Not permitted", "data"),
+            1,
+            "data: .*change the permissions",
+        ),
     ],
 )
 def test_one_line_and_an_exit_code(
-    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, said: str
+    capsys: pytest.CaptureFixture[str], error: BaseException, code: int, message: str
 ) -> None:
     with pytest.raises(SystemExit) as stop:
-        run(lambda: fail_with(error))
+        run(lambda: fail_with(error), "predict")
     assert stop.value.code == code
     (line,) = capsys.readouterr().err.splitlines()
-    assert said in line
+    assert re.match(f"predict: {message}", line)
 
 
-def test_a_defect_of_ours_keeps_its_traceback() -> None:
-    with pytest.raises(ZeroDivisionError):
-        run(lambda: fail_with(ZeroDivisionError()))
+@pytest.mark.parametrize(
+    "error",
+    [
+        ZeroDivisionError(),
+        FileNotFoundError(errno.ENOENT, "No such file", "dvc"),
+        NotADirectoryError(errno.ENOTDIR, "Not a directory", "data"),
+        ConnectionResetError(errno.ECONNRESET, "Connection reset"),
+        OSError("no number"),
+    ],
+)
+def test_a_bug_keeps_its_traceback(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        run(lambda: fail_with(error))
 
 
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
@@ -65,7 +84,7 @@ run(main)
     assert child.stdout.readline() == "ready\n"
     time.sleep(0.1)
     os.kill(child.pid, sent)
-    _, complaint = child.communicate(timeout=30)
+    _, stderr = child.communicate(timeout=30)
     assert child.returncode == code
-    assert "Traceback" not in complaint
+    assert "Traceback" not in stderr
     assert not list(tmp_path.iterdir())

@@ -1,4 +1,4 @@
-"""params.yaml is strict: what cannot work is refused by name before any work is done."""
+"""params.yaml is strict: what cannot work is refused by name before any work."""
 
 from pathlib import Path
 from typing import Any
@@ -18,26 +18,53 @@ def load(tmp_path: Path, values: Any) -> Any:
 
 def put(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
     *sections, last = key.split(".")
-    for section in sections:
-        values = values[section]
-    values[last] = value
+    section = values
+    for name in sections:
+        section = section[name]
+    section[last] = value
     return values
 
 
 def test_the_committed_file_is_valid() -> None:
-    assert load_params().cnn.epochs > 0
-
-
-def test_numbers_that_dvc_writes_as_text_are_numbers(
-    tmp_path: Path, committed: dict[str, Any]
-) -> None:
-    # `dvc exp run -S cnn.lr=1e-5` writes 1e-05, which YAML 1.1 takes for a string.
-    put(committed, "cnn.lr", "1e-05")
-    assert load(tmp_path, committed).cnn.lr == 1e-5
+    params = load_params()
+    assert params.models == ["cnn", "frcnn", "vgg16", "alexnet", "vit"]
+    assert len(params.data.classes) == 10
 
 
 @pytest.mark.parametrize(
-    ("key", "value", "said"),
+    "key", ["cnn.lr", "cnn.head_lr", "frcnn.weight_decay", "cnn.augmentation.scale"]
+)
+def test_numbers_that_dvc_writes_as_text_are_numbers(
+    tmp_path: Path, committed: dict[str, Any], key: str
+) -> None:
+    # `dvc exp run -S cnn.lr=1e-5` writes 1e-05, which YAML 1.1 takes for a string.
+    value: Any = load(tmp_path, put(committed, key, "1e-05"))
+    for part in key.split("."):
+        value = getattr(value, part)
+    assert value == 1e-5
+
+
+@pytest.mark.parametrize("name", ["cnn", "frcnn", "vgg16", "alexnet", "vit"])
+def test_every_model_may_have_a_learning_rate_for_its_head(
+    tmp_path: Path, committed: dict[str, Any], name: str
+) -> None:
+    for head_lr in (None, 0.5):
+        put(committed, f"{name}.head_lr", head_lr)
+        assert getattr(load(tmp_path, committed), name).head_lr == head_lr
+
+
+def test_a_class_may_have_any_name_that_is_text(tmp_path: Path, committed: dict[str, Any]) -> None:
+    put(committed, "data.classes", ["1e-05", "T-shirt"])
+    assert load(tmp_path, committed).data.classes == ["1e-05", "T-shirt"]
+
+
+def test_fewer_models_may_be_listed_in_any_order(tmp_path: Path, committed: dict[str, Any]) -> None:
+    put(committed, "models", ["vit", "cnn"])
+    assert load(tmp_path, committed).models == ["vit", "cnn"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
     [
         ("cnn.lrate", 0.1, "cnn.lrate is not a known key"),
         ("epochs", 3, "epochs is not a known key"),
@@ -50,6 +77,8 @@ def test_numbers_that_dvc_writes_as_text_are_numbers(
         ("cnn.batch_size", 1.5, "cnn.batch_size = 1.5"),
         ("cnn.dropout", 1, "cnn.dropout = 1: input should be less than 1"),
         ("cnn.optimizer", "adam", "'adamw' or 'sgd'"),
+        ("cnn.head_lr", 0, "cnn.head_lr = 0"),
+        ("vit.ema_decay", 1, "vit.ema_decay = 1"),
         ("cnn.augmentation.rotate", 200, "cnn.augmentation.rotate = 200"),
         ("cnn.kernel_sizes", [5, 3, 3], "kernel_sizes has 3 entries and widths has 4"),
         ("cnn.kernel_sizes", [99, 3, 3, 3], "convolution 1 has a kernel of 99, larger than"),
@@ -58,7 +87,7 @@ def test_numbers_that_dvc_writes_as_text_are_numbers(
         ("cnn.strides", [2, 1, 0, 1], "cnn.strides[2] = 0"),
         ("frcnn.backbone", "vgg16", "'cnn' or 'none'"),
         ("frcnn.rois_per_scene", 1, "frcnn.rois_per_scene = 1"),
-        ("frcnn.scenes.side", 36, "side = 36 leaves no room for the largest digit"),
+        ("frcnn.scenes.side", 31, "frcnn.scenes.side = 31"),
         ("frcnn.scenes.digits_min", 9, "digits_min = 9 is more than digits_max = 5"),
         ("vgg16.weights", "random", "'imagenet' or 'none'"),
         ("vgg16.weights", "none", "frozen_blocks = 2 would keep random weights"),
@@ -70,17 +99,29 @@ def test_numbers_that_dvc_writes_as_text_are_numbers(
         ("data.sources", ["ftp"], "data.sources[0] = 'ftp'"),
         ("data.mirrors", ["http://example.org/"], "must be an https:// address"),
         ("data.validation_size", 0, "data.validation_size = 0"),
+        ("data.classes", ["only"], "data.classes"),
+        ("data.classes", [0, 1], "data.classes[0] = 0"),
+        ("data.classes", ["", "b"], "data.classes[0] = ''"),
+        ("data.name", "", "data.name = ''"),
         ("seed", -1, "seed = -1"),
+        ("seed", 2**32, "seed = 4294967296"),
+        ("precision", "float16", "precision = 'float16'"),
+        ("portable", 1, "portable = 1"),
+        ("models", [], "models = []"),
+        ("models", ["cnn", "lenet"], "models: 'lenet' is unknown"),
+        ("models", ["cnn", "evaluate"], "models: 'evaluate' is unknown"),
+        ("models", ["cnn", "cnn"], "models: 'cnn' is unknown or there twice"),
+        ("evaluate.robustness.pgd_eps", 0, "evaluate.robustness.pgd_eps = 0"),
         ("runtime.device", "gpu", "runtime.device = 'gpu'"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name(
-    tmp_path: Path, committed: dict[str, Any], key: str, value: object, said: str
+    tmp_path: Path, committed: dict[str, Any], key: str, value: object, message: str
 ) -> None:
     put(committed, key, value)
     with pytest.raises(UserError) as refusal:
         load(tmp_path, committed)
-    assert said in str(refusal.value)
+    assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
 

@@ -1,11 +1,12 @@
-"""The same networks, trained as tutorials do it: what our recipe is held against.
+"""The baseline: the same networks, trained as tutorials do it.
 
-torchvision's MNIST gives PIL images one by one; PIL turns, shifts and slants them; a DataLoader
-with its defaults collects batches; the network keeps PyTorch's memory layout, is trained whole, and
-its weights are not averaged. Sizes, batches and optimizer are those of params.yaml.
+torchvision's MNIST gives PIL images one by one, torchvision's transforms distort them, and a
+DataLoader with its defaults collects batches. The network keeps PyTorch's memory layout, all its
+layers are trained, and its weights are not averaged. Sizes, batches and optimizer are those of
+params.yaml.
 
-Faster R-CNN is our backbone under torchvision's detector with torchvision's own, larger second
-stage, on scenes made beforehand.
+Faster R-CNN is torchvision's own over our backbone, with its larger second stage, on scenes that
+are made before training.
 """
 
 import math
@@ -17,35 +18,23 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from torchvision.datasets import MNIST
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.transforms import v2 as transforms
 
-from mnist.benchmark.case import build
 from mnist.data.scenes import make_scenes
 from mnist.errors import UserError
-from mnist.models.cnn import CNN, PIXEL_MEAN, PIXEL_STD
+from mnist.models import cnn, registry
 from mnist.models.fine_tuned import IMAGENET_MEAN, IMAGENET_STD, FineTunedNetwork
-from mnist.params import Params
+from mnist.models.frcnn import targets
+from mnist.models.inference import PIXEL_MEAN, PIXEL_STD, to_input
+from mnist.params import AugmentationParams, Params
 from mnist.training.loop import make_optimizer
 
-
-class Scenes(Dataset):
-    """Scenes of digits with their boxes, one by one."""
-
-    def __init__(self, digits: MNIST, params: Params) -> None:
-        generator = torch.Generator().manual_seed(0)
-        scenes = make_scenes(digits.data, digits.targets, params.frcnn.scenes, generator)
-        self.images, self.contents = scenes.images, scenes.digits()
-
-    def __len__(self) -> int:
-        return len(self.images)
-
-    def __getitem__(self, i: int) -> tuple[Tensor, dict[str, Tensor]]:
-        boxes, labels = self.contents[i]
-        return self.images[i][None] / 255, {"boxes": boxes, "labels": labels + 1}
+SCENES = 1000
+TO_TENSOR = (transforms.PILToTensor(), transforms.ToDtype(torch.float32, scale=True))
 
 
 class BaselineTraining:
@@ -59,27 +48,30 @@ class BaselineTraining:
         section = getattr(params, name)
         self.device = device
         self.loss: Callable[[nn.Module, Any], Tensor]
-        if name == "frcnn":
-            model: nn.Module = _torchvisions_detector(params)
-            dataset: Dataset = Scenes(MNIST(folder), params)
-            collate: Any = lambda scenes: tuple(zip(*scenes, strict=True))  # noqa: E731
+        dataset: Any
+        collate: Any = None
+        if registry.task(name) == "detection":
+            model: nn.Module = torchvision_detector(params)
+            dataset = _scenes(MNIST(folder), params)
+            collate = lambda scenes: tuple(zip(*scenes, strict=True))  # noqa: E731
             self.loss = self._detection_loss
         else:
-            model = build(name, params).requires_grad_(True)
+            model = registry.build(name, params).requires_grad_(True)
             dataset = MNIST(folder, transform=_transform(model, section.augmentation))
-            collate, self.loss = None, self._classification_loss
+            self.loss = self._classification_loss
         self.model = model.to(device)
         self.optimizer = make_optimizer(model, section)
-        self.loader = DataLoader(dataset, section.batch_size, shuffle=True, collate_fn=collate)
+        self.batch_size = section.batch_size
+        self.loader = DataLoader(dataset, self.batch_size, shuffle=True, collate_fn=collate)
         self.batches = self._endless()
 
     def _endless(self) -> Iterator[Any]:
         while True:
             yield from self.loader
 
-    def train(self, images: int) -> float:
-        """Train on so many images, at least a batch, and return the images per second."""
-        steps = max(1, images // (self.loader.batch_size or 1))
+    def training_rate(self, images: int) -> float:
+        """Train on about `images` images, or scenes, and return how many are done per second."""
+        steps = max(1, images // self.batch_size)
         self.model.train()
         start = time.perf_counter()
         for _ in range(steps):
@@ -88,7 +80,7 @@ class BaselineTraining:
             loss.backward()
             self.optimizer.step()
             loss.item()  # tutorials print it
-        return steps * (self.loader.batch_size or 1) / (time.perf_counter() - start)
+        return steps * self.batch_size / (time.perf_counter() - start)
 
     def _classification_loss(self, model: nn.Module, batch: Any) -> Tensor:
         images, labels = (part.to(self.device) for part in batch)
@@ -96,12 +88,19 @@ class BaselineTraining:
 
     def _detection_loss(self, model: nn.Module, batch: Any) -> Tensor:
         images, contents = batch
-        targets = [{k: v.to(self.device) for k, v in c.items()} for c in contents]
-        losses = model([image.to(self.device) for image in images], targets)
+        contents = [{k: v.to(self.device) for k, v in scene.items()} for scene in contents]
+        losses = model([image.to(self.device) for image in images], contents)
         return torch.stack(list(losses.values())).sum()
 
 
-def _transform(model: nn.Module, limits: Any) -> transforms.Compose:
+def _scenes(digits: MNIST, params: Params) -> list[Any]:
+    """Make scenes (1, side, side) with their targets: enough of them to time."""
+    generator = torch.Generator().manual_seed(0)
+    scenes = make_scenes(digits.data, digits.targets, params.frcnn.scenes, generator, number=SCENES)
+    return list(zip(to_input(scenes.images), targets(scenes.digits()), strict=True))
+
+
+def _transform(model: nn.Module, limits: AugmentationParams) -> transforms.Compose:
     distortion = transforms.RandomAffine(
         limits.rotate,
         translate=(limits.translate / 28, limits.translate / 28),
@@ -109,32 +108,31 @@ def _transform(model: nn.Module, limits: Any) -> transforms.Compose:
         shear=math.degrees(math.atan(limits.shear)),
         interpolation=transforms.InterpolationMode.BILINEAR,
     )
-    to_tensor = [transforms.PILToTensor(), transforms.ToDtype(torch.float32, scale=True)]
     if not isinstance(model, FineTunedNetwork):
-        return transforms.Compose([distortion, *to_tensor])
+        return transforms.Compose([distortion, *TO_TENSOR])
     resize = [transforms.Resize(model.input_size), transforms.Grayscale(3)]
     normalise = transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD)
-    # The network normalises by itself; a tutorial's would not, and it costs as good as nothing.
-    model.register_buffer("mean", torch.zeros(3, 1, 1), persistent=False)
-    model.register_buffer("std", torch.ones(3, 1, 1), persistent=False)
-    return transforms.Compose([distortion, *resize, *to_tensor, normalise])
+    # In a tutorial the transform normalises, not the network.
+    model.mean.zero_()
+    model.std.fill_(1)
+    return transforms.Compose([distortion, *resize, *TO_TENSOR, normalise])
 
 
-def _torchvisions_detector(params: Params) -> FasterRCNN:
-    """Our backbone under torchvision's Faster R-CNN; only sizes that must fit digits are set."""
-    features: Any = CNN(**params.cnn.architecture()).features
+def torchvision_detector(params: Params) -> FasterRCNN:
+    """Build torchvision's Faster R-CNN over our backbone; only what must fit digits is set."""
+    features: Any = cnn.build(params).features
     features.out_channels = params.cnn.widths[-1]
     section = params.frcnn
-    anchors = AnchorGenerator((tuple(section.anchor_sizes),), (tuple(section.aspect_ratios),))
-    side = section.scenes.side
     return FasterRCNN(
         features,
-        num_classes=11,
-        min_size=side,
-        max_size=side,
+        num_classes=1 + len(params.data.classes),
+        min_size=section.scenes.side,
+        max_size=section.scenes.side,
         image_mean=[PIXEL_MEAN],
         image_std=[PIXEL_STD],
-        rpn_anchor_generator=anchors,
+        rpn_anchor_generator=AnchorGenerator(
+            (tuple(section.anchor_sizes),), (tuple(section.aspect_ratios),)
+        ),
     )
 
 
@@ -161,42 +159,42 @@ class TutorialCNN(nn.Module):
         return self.layers(images)
 
 
-def tutorial_seconds_to(
-    goal: float, folder: Path, test: tuple[Tensor, Tensor], device: torch.device, most: int = 20
+def seconds_to_accuracy(
+    goal: float, folder: Path, test: tuple[Tensor, Tensor], device: torch.device, epochs: int = 20
 ) -> tuple[float, int]:
-    """Train the tutorial's CNN, by Adadelta in batches of 64, until it reads enough test digits.
+    """Train the tutorial's CNN, by Adadelta in batches of 64, to an accuracy on the test split.
 
     Args:
-        goal: share of the test digits, 0..1.
+        goal: accuracy, 0..1.
         test: float images (N, 1, 28, 28), normalised, and labels (N,).
-        most: epochs before it gives up.
+        epochs: at most.
 
     Returns:
-        Seconds of training, tests not counted, and epochs.
+        Seconds of training, without the tests, and epochs.
 
     Raises:
         UserError: it did not get there.
     """
     torch.manual_seed(1)
-    to_tensor = [transforms.PILToTensor(), transforms.ToDtype(torch.float32, scale=True)]
-    transform = transforms.Compose([*to_tensor, transforms.Normalize([PIXEL_MEAN], [PIXEL_STD])])
-    loader = DataLoader(MNIST(folder, transform=transform), batch_size=64, shuffle=True)
+    normalise = transforms.Normalize([PIXEL_MEAN], [PIXEL_STD])
+    dataset = MNIST(folder, transform=transforms.Compose([*TO_TENSOR, normalise]))
+    loader = DataLoader(dataset, batch_size=64, shuffle=True)
     model = TutorialCNN().to(device)
     optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
-    schedule = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
     seconds = 0.0
-    for epoch in range(1, most + 1):
+    for epoch in range(1, epochs + 1):
         start = time.perf_counter()
         model.train()
         for images, labels in loader:
             optimizer.zero_grad()
             F.cross_entropy(model(images.to(device)), labels.to(device)).backward()
             optimizer.step()
-        schedule.step()
+        scheduler.step()
         seconds += time.perf_counter() - start
         model.eval()
         with torch.inference_mode():
-            answers = torch.cat([model(batch).argmax(dim=1) for batch in test[0].split(1000)])
-        if (answers == test[1]).float().mean().item() >= goal:
+            predicted = torch.cat([model(batch).argmax(dim=1) for batch in test[0].split(1000)])
+        if (predicted == test[1]).float().mean().item() >= goal:
             return seconds, epoch
-    raise UserError(f"the tutorial's CNN does not get to {goal:.0%} in {most} epochs.")
+    raise UserError(f"the tutorial's CNN does not get to {goal:.0%} in {epochs} epochs.")

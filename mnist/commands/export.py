@@ -1,42 +1,57 @@
-"""Command, no stage: write the trained classifiers as ONNX, for programs without PyTorch.
+"""Write the trained classifiers as ONNX files, for programs without PyTorch.
 
-Each takes `images`, float32 (batch, 1, 28, 28) in 0..1 with bright ink, any batch, and gives
-`logits`, (batch, 10). Faster R-CNN is left out: how many boxes it weighs depends on the picture,
-and PyTorch's exporter does not follow that.
+A file takes `images`, float32 (batch, 1, 28, 28) from 0, background, to 1, ink, and gives `logits`,
+float32 (batch, classes), for a batch of any size. Detectors are left out: the number of boxes
+depends on the picture, which PyTorch's exporter does not follow.
+
+Examples:
+  python -m mnist export
+  python -m mnist export --models cnn,vit --folder /tmp/onnx
 """
 
 import argparse
 import warnings
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+from mnist.commands import add_models_argument
 
-from mnist.atomic_io import new_file
-from mnist.errors import run
-from mnist.models.frcnn import DigitDetector
-from mnist.models.registry import load
-from mnist.pipeline import models
+if TYPE_CHECKING:
+    from torch import nn
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m mnist.commands.export", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path("exports"))
-    parser.add_argument("--models", nargs="+", default=models(), choices=models(), metavar="MODEL")
-    arguments = parser.parse_args()
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command to `parser`."""
+    add_models_argument(parser)
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("exports"),
+        help="where the files go (default: %(default)s)",
+    )
+
+
+def main(arguments: argparse.Namespace) -> None:
+    """Export the models that are asked for, one file per model."""
+    from mnist.models import registry
+
     for name in arguments.models:
-        model = load(name, Path(f"models/{name}.safetensors"))
-        if isinstance(model, DigitDetector):
+        if registry.task(name) == "detection":
             print(f"{name}: left out; PyTorch's exporter cannot follow a detector")
             continue
         path = arguments.folder / f"{name}.onnx"
-        export(model, path)
+        export(registry.load(name, Path(f"models/{name}.safetensors")), path)
         print(f"{name}: {path}, {path.stat().st_size / 1e6:.1f} MB")
 
 
-def export(model: torch.nn.Module, path: Path) -> None:
+def export(model: "nn.Module", path: Path) -> None:
     """Write `model`, which takes images (N, 1, 28, 28), to `path`."""
+    import torch
+
+    from mnist.atomic_io import new_file
+
     with new_file(path) as partial, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter's own deprecations
+        warnings.simplefilter("ignore")  # about deprecations inside the exporter
         torch.onnx.export(
             model.eval(),
             (torch.zeros(2, 1, 28, 28),),
@@ -47,7 +62,3 @@ def export(model: torch.nn.Module, path: Path) -> None:
             external_data=False,
             verbose=False,
         )
-
-
-if __name__ == "__main__":
-    run(main)

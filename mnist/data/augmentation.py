@@ -1,43 +1,43 @@
-"""Random distortion: digits that could have been written by more hands."""
+"""Augmentation: random affine distortions, as if more people had written the digits."""
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mnist.params import Augmentation
+from mnist.params import AugmentationParams
 
 
-def distort(
-    images: Tensor,
-    limits: Augmentation,
-    generator: torch.Generator,
-    share: slice = slice(None),
+def random_affine(
+    count: int, side: int, limits: AugmentationParams, generator: torch.Generator
 ) -> Tensor:
-    """Distort each image by its own rotation, scaling, shear and shift, in one batched resampling.
+    """Draw one rotation, scaling, shear and shift per image, each uniformly in -limit to +limit.
 
     Args:
-        images: float (N, C, H, W), background 0.
-        limits: each distortion is drawn evenly from -limit to +limit.
-        generator: on the CPU, so that the draws are the same whatever the images' device.
-        share: the images that are wanted; each is distorted as it would be with all of them.
+        count: number of images.
+        side: of the images, in pixels.
+        generator: on the CPU, so that the numbers do not depend on the device of the images.
 
     Returns:
-        `images[share]`, bilinearly resampled; what comes in from outside is 0.
+        float32 (count, 2, 3): matrices for `warp`, on the CPU.
     """
-    draws = torch.rand(5, len(images), generator=generator)[:, share] * 2 - 1
-    images = images[share]
-    count, side = len(images), images.shape[-1]
-    angle = draws[0] * math.radians(limits.rotate)
+    draws = torch.rand(5, count, generator=generator) * 2 - 1
+    # NumPy's sine and cosine: MKL's, which torch calls, differ from one CPU to another.
+    angle = (draws[0].double() * math.radians(limits.rotate)).numpy()
     size = 1 + draws[1] * limits.scale
     shear = draws[2] * limits.shear
+    cos, sin = (torch.from_numpy(f(angle)).float() / size for f in (np.cos, np.sin))
     # affine_grid measures in half images: -1 is the left edge and +1 the right one.
     shift_x, shift_y = draws[3:] * (limits.translate * 2 / side)
-
-    # The matrix leads from a pixel of the result back to where it comes from in the image.
-    cos, sin = angle.cos() / size, angle.sin() / size
+    # The matrix maps a pixel of the result to where it comes from in the image.
     rows = [cos, cos * shear - sin, shift_x, sin, sin * shear + cos, shift_y]
-    matrices = torch.stack(rows, dim=1).view(count, 2, 3).to(images.device, non_blocking=True)
+    return torch.stack(rows, dim=1).view(count, 2, 3)
+
+
+def warp(images: Tensor, matrices: Tensor) -> Tensor:
+    """Resample float images (N, C, H, W) by matrices (N, 2, 3), bilinearly; outside is 0."""
+    matrices = matrices.to(images.device, non_blocking=True)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
     return F.grid_sample(images, grid, align_corners=False)

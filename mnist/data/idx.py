@@ -1,10 +1,11 @@
-"""Reading IDX, the format of MNIST's files (described at the end of LeCun's MNIST page).
+"""Read IDX, the file format of MNIST.
 
 An IDX file is a magic number (two zero bytes, a type code, the number of dimensions), one
-big-endian 32-bit size a dimension, then the values. idx2numpy reads it; the checks before it make
-sure that what it reads is what the file's name promises.
+big-endian 32-bit size per dimension, then the values. idx2numpy reads it; the file is checked
+before, because users put files of their own in MNIST's place.
 """
 
+import math
 import struct
 from pathlib import Path
 
@@ -14,94 +15,95 @@ import numpy as np
 from mnist.errors import UserError
 
 SIDE = 28
-CLASSES = 10
 UNSIGNED_BYTE = 0x08
-# The four files by the split they belong to: (images, labels).
+KINDS = {1: "labels", 3: "images"}  # by the number of dimensions
+# The four files by split: (images, labels).
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
 
 
-def read_split(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read the images and labels of "train" or "test".
+def read_split(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.ndarray]:
+    """Read the images and labels of the split "train" or "test".
 
     Returns:
-        uint8 images (N, 28, 28), 0 background to 255 ink, and uint8 labels (N,), 0..9.
+        uint8 images (N, 28, 28), from 0 (background) to 255 (ink), and uint8 labels (N,), from 0
+        to `classes` - 1.
 
     Raises:
-        UserError: a file is missing, damaged, mislabelled, or does not fit its partner.
+        UserError: a file is missing or damaged, holds something else, or the two files do not
+            belong together.
     """
     images_path, labels_path = (folder / name for name in NAMES[split])
-    images, labels = read_images(images_path), read_labels(labels_path)
+    images, labels = read_images(images_path), read_labels(labels_path, classes)
     if len(images) != len(labels):
         raise UserError(
-            f"{images_path} holds {len(images)} images and {labels_path} {len(labels)} labels; "
-            "they must be as many. Put a pair that belongs together in place."
+            f"{images_path} holds {len(images)} images but {labels_path} {len(labels)} labels; "
+            "use two files that belong together."
         )
     return images, labels
 
 
 def read_images(path: Path) -> np.ndarray:
     """Read uint8 images (N, 28, 28). Raises UserError as `read_split` does."""
-    count, *sides = _check(path, dimensions=3, kind="images")
-    if sides != [SIDE, SIDE]:
+    images = _read(path, dimensions=3)
+    _, height, width = images.shape
+    if (height, width) != (SIDE, SIDE):
         raise UserError(
-            f"{path} holds {count} images of {sides[0]}x{sides[1]} pixels; this pipeline takes "
-            f"{SIDE}x{SIDE}. Resize them and write the file again."
+            f"{path} holds images of {height}x{width} pixels; the models take {SIDE}x{SIDE}. "
+            "Resize the images and write the file again."
         )
-    return _read(path)
+    return images
 
 
-def read_labels(path: Path) -> np.ndarray:
-    """Read uint8 labels (N,), 0..9. Raises UserError as `read_split` does."""
-    _check(path, dimensions=1, kind="labels")
-    labels = _read(path)
-    if labels.max() >= CLASSES:
-        where = int(np.argmax(labels >= CLASSES))
+def read_labels(path: Path, classes: int) -> np.ndarray:
+    """Read uint8 labels (N,), from 0 to `classes` - 1. Raises UserError as `read_split` does."""
+    labels = _read(path, dimensions=1)
+    if labels.max() >= classes:
+        first = int(np.argmax(labels >= classes))
         raise UserError(
-            f"{path}: label number {where} is {labels[where]}; allowed are 0 to {CLASSES - 1}. "
-            "Use a data set of ten classes, numbered from 0."
+            f"{path}: label number {first} is {labels[first]}; allowed are 0 to {classes - 1}, "
+            f"since data.classes has {classes} names. Name every class in data.classes, in the "
+            "order of the labels, which start at 0."
         )
     return labels
 
 
-def _read(path: Path) -> np.ndarray:
-    return np.array(idx2numpy.convert_from_file(str(path)), dtype=np.uint8)
-
-
-def _check(path: Path, *, dimensions: int, kind: str) -> tuple[int, ...]:
-    """Compare header and length of the file with what it should be; return its shape."""
-    mend = "Put the right file in place and run again."
+def _read(path: Path, dimensions: int) -> np.ndarray:
+    """Read an array of unsigned bytes, after a check of its header and length."""
+    advice = "Replace the file and run again."
+    start = 4 + 4 * dimensions
     try:
         length = path.stat().st_size
         with open(path, "rb") as file:
-            header = file.read(4 + 4 * dimensions)
+            header = file.read(start)
     except FileNotFoundError:
-        raise UserError(f"{path} is missing. {mend}") from None
+        raise UserError(f"{path} is missing. {advice}") from None
     if header[:2] == b"\x1f\x8b":
-        raise UserError(f"{path} is gzip-compressed. Unpack it, or give its name the ending .gz.")
+        raise UserError(f"{path} is gzip-compressed. Unpack it, or let its name end in .gz.")
     if len(header) < 4 or header[:2] != b"\0\0":
-        raise UserError(f"{path} is no IDX file: it starts with {header[:4]!r}. {mend}")
+        raise UserError(f"{path} is not an IDX file: it starts with {header[:4]!r}. {advice}")
     if header[2] != UNSIGNED_BYTE:
         raise UserError(
-            f"{path} holds values of IDX type 0x{header[2]:02x}, not unsigned bytes (0x08). {mend}"
+            f"{path} holds values of IDX type 0x{header[2]:02x}, not unsigned bytes (0x08). "
+            f"{advice}"
         )
     if header[3] != dimensions:
-        contents = {1: "labels (1 dimension)", 3: "images (3 dimensions)"}
-        found = contents.get(header[3], f"an array of {header[3]} dimensions")
-        raise UserError(f"{path} should hold {kind}, but holds {found}: swapped? {mend}")
-    if len(header) < 4 + 4 * dimensions:
-        raise UserError(f"{path} ends within its header, after {length} bytes. {mend}")
-    shape = struct.unpack(f">{dimensions}I", header[4:])
-    expected = len(header) + int(np.prod(shape, dtype=object))
-    if length != expected:
-        fault = "is truncated" if length < expected else "has bytes too many"
-        sizes = "x".join(map(str, shape))
+        found = KINDS.get(header[3], f"an array of {header[3]} dimensions")
         raise UserError(
-            f"{path} {fault}: its header promises {sizes} values, {expected} bytes in all, "
-            f"but it has {length}. {mend}"
+            f"{path} holds {found}, not {KINDS[dimensions]}. Check that no two files are swapped."
+        )
+    if len(header) < start:
+        raise UserError(f"{path} ends inside its header, after {length} bytes. {advice}")
+    shape = struct.unpack(f">{dimensions}I", header[4:])
+    expected = start + math.prod(shape)
+    if length != expected:
+        problem = "is truncated" if length < expected else "is too long"
+        raise UserError(
+            f"{path} {problem}: its header announces {'x'.join(map(str, shape))} values, "
+            f"{expected} bytes in total, but the file has {length}. {advice}"
         )
     if shape[0] == 0:
-        raise UserError(f"{path} is empty: its header says 0 {kind}. {mend}")
-    return shape
+        raise UserError(f"{path} is empty: it holds 0 {KINDS[dimensions]}. {advice}")
+    return np.array(idx2numpy.convert_from_file(str(path)), dtype=np.uint8)

@@ -1,18 +1,19 @@
 """Scenes for the detector: MNIST digits scattered over a canvas, each with its box.
 
-The digits of a split are dealt out like cards: none is in two scenes, and scenes of different
-splits share none. All scenes are made at once: the first digit of each, the second, ...
+Each digit of a split is in one scene at most, and scenes of different splits share none. All
+scenes are made at once: first the first digit of each, then the second, and so on.
 """
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mnist.data.augmentation import distort
+from mnist.data.augmentation import random_affine, warp
 from mnist.errors import UserError
-from mnist.params import Augmentation, SceneParams
+from mnist.params import AugmentationParams, SceneParams
 
 INK_THRESHOLD = 64  # the grey value (0..255) at which ink begins; below lies the blur around it
 ATTEMPTS = 40  # places tried for a digit before it is left out
@@ -42,6 +43,11 @@ class Scenes:
         return list(zip(self.boxes.split(counts), self.labels.split(counts), strict=True))
 
 
+def scene_count(images: int, limits: SceneParams) -> int:
+    """Return the number of scenes that so many images are enough for."""
+    return 2 * images // (limits.digits_min + limits.digits_max)
+
+
 def make_scenes(
     images: Tensor,
     labels: Tensor,
@@ -52,42 +58,51 @@ def make_scenes(
     shear: float = 0.0,
     number: int | None = None,
 ) -> Scenes:
-    """Deal the digits out to scenes, in an order drawn from `generator`, and place them.
+    """Distribute the digits over scenes, in an order drawn from `generator`, and place them.
 
     Args:
         images, labels: one split, uint8 (D, 28, 28) and int64 (D,), on the CPU.
-        rotate, shear: limits of a distortion, as in `Augmentation`; scaling is in `limits`.
+        rotate, shear: limits of a distortion, as in `AugmentationParams`; `limits` has the scale.
         number: of scenes, if there are digits enough; None: as many as there are digits for.
 
     A digit for which no place with little enough overlap is found is left out, and so is an image
     without ink.
 
     Raises:
-        UserError: the digits are too few for one scene.
+        UserError: the digits are too few for one scene, or the scene is too small for a digit.
     """
-    least, most = limits.digits_min, limits.digits_max
-    possible = limits.scenes(len(images))
+    fewest, max_count = limits.digits_min, limits.digits_max
+    possible = scene_count(len(images), limits)
     number = possible if number is None else min(number, possible)
     if number == 0:
-        raise UserError(f"{len(images)} digits are not enough for a scene of {least} to {most}.")
+        raise UserError(
+            f"{len(images)} digits are not enough for a scene of {fewest} to {max_count}."
+        )
     # Each count of digits comes equally often, in a random order.
-    counts = least + torch.arange(number) % (most - least + 1)
+    counts = fewest + torch.arange(number) % (max_count - fewest + 1)
     counts = counts[torch.randperm(number, generator=generator)]
     order = torch.randperm(len(images), generator=generator)
     ends = counts.cumsum(0)
     # order[slots[s, k]] is the k-th digit of scene s, where there is one
-    slots = (ends - counts)[:, None] + torch.arange(most)
+    slots = (ends - counts)[:, None] + torch.arange(max_count)
     present = slots < ends[:, None]
 
-    distortion = Augmentation(rotate=rotate, scale=limits.scale, shear=shear, translate=0)
-    margin, tile = limits.margin(), limits.tile()
-    whole = limits.side + 2 * tile  # a digit at the rim may stick out with its blur
-    canvas = torch.zeros(number, whole, whole, dtype=torch.uint8)
-    boxes = torch.zeros(number, most, 4)
-    for k in range(most):
+    distortion = AugmentationParams(rotate=rotate, scale=limits.scale, shear=shear, translate=0)
+    margin = 2 + math.ceil(limits.scale * images.shape[-1] / 2)  # what the largest digit grows by
+    tile = images.shape[-1] + 2 * margin
+    if limits.side < tile:
+        raise UserError(
+            f"frcnn.scenes.side = {limits.side} leaves no room for the largest digit; "
+            f"with frcnn.scenes.scale = {limits.scale:g} allowed is {tile} or more."
+        )
+    padded = limits.side + 2 * tile  # a digit at the edge may stick out with its blur
+    canvas = torch.zeros(number, padded, padded, dtype=torch.uint8)
+    boxes = torch.zeros(number, max_count, 4)
+    for k in range(max_count):
         scenes = present[:, k].nonzero().flatten()
         digits = F.pad(images[order[slots[scenes, k]]], (margin,) * 4).unsqueeze(1).float()
-        tiles = distort(digits, distortion, generator).round().byte().squeeze(1)
+        matrices = random_affine(len(digits), tile, distortion, generator)
+        tiles = warp(digits, matrices).round().byte().squeeze(1)
         ink = ink_boxes(tiles)
         shift, free = _find_places(ink, boxes[scenes, :k], limits, generator)
         free &= tiles.amax(dim=(1, 2)) >= INK_THRESHOLD
@@ -108,8 +123,8 @@ def make_scenes(
 def ink_boxes(tiles: Tensor) -> Tensor:
     """Return the tight box around the ink of each image, float (N, 4): left, top, right, bottom.
 
-    An edge lies where the grey value rises to INK_THRESHOLD, in a line from the centre of one pixel to the
-    next: with whole pixels, one grey level more or less could move a box by a twentieth.
+    An edge lies where the grey value, interpolated between the centres of neighbouring pixels,
+    rises to INK_THRESHOLD. With whole pixels, one grey level could move a box by a pixel.
 
     Args:
         tiles: uint8 (N, H, W). A box is at least a pixel wide and high; an image without ink gets
@@ -127,7 +142,10 @@ def ink_boxes(tiles: Tensor) -> Tensor:
 
 
 def _first_rise(profile: Tensor) -> Tensor:
-    """Where each line (N, W) of pixels first rises to INK_THRESHOLD; pixel i has its centre at i + 0.5."""
+    """Return where each profile (N, W) first rises to INK_THRESHOLD.
+
+    Pixel i has its centre at i + 0.5.
+    """
     first = (profile >= INK_THRESHOLD).int().argmax(dim=1)
     values = F.pad(profile, (1, 0)).float()  # black lies before the first pixel
     before, after = (values.gather(1, (first + i)[:, None]).squeeze(1) for i in (0, 1))
@@ -146,10 +164,10 @@ def _find_places(
     Returns:
         int64 (N, 2), by how much to shift right and down; bool (N,), whether there was a place.
     """
-    least = (-ink[:, None, :2]).ceil()
-    most = (limits.side - ink[:, None, 2:]).floor()
+    lowest = (-ink[:, None, :2]).ceil()
+    highest = (limits.side - ink[:, None, 2:]).floor()
     draws = torch.rand(len(ink), ATTEMPTS, 2, generator=generator)
-    shifts = least + (draws * (most - least + 1)).floor()
+    shifts = lowest + (draws * (highest - lowest + 1)).floor()
     boxes = ink[:, None] + shifts.repeat(1, 1, 2)
     # (N, ATTEMPTS, k, 2): the sides of what two boxes share
     shared = torch.minimum(boxes[:, :, None, 2:], placed[:, None, :, 2:]) - torch.maximum(

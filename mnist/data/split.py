@@ -9,28 +9,30 @@ from mnist.errors import UserError
 def split_indices(
     labels: np.ndarray, validation_size: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a stratified validation split: every class keeps its share in both parts.
+    """Draw a stratified validation split: both parts have the same proportions of classes.
 
     Args:
-        labels: (N,), one class a sample.
-        validation_size: samples to put aside.
-        seed: the same seed draws the same split.
+        labels: (N,), the class of each sample.
+        validation_size: number of samples in the validation split.
+        seed: of the draw.
 
     Returns:
-        Ascending indices of the training and of the validation samples.
+        The indices of the training samples and of the validation samples, both ascending.
 
     Raises:
-        UserError: `validation_size` leaves a class without a sample in one of the parts.
+        UserError: with this `validation_size` a part cannot hold every class.
     """
     classes, counts = np.unique(labels, return_counts=True)
-    most = len(labels) - len(classes)
     if counts.min() < 2:
         rare = classes[counts.argmin()]
-        raise UserError(f"Class {rare} has a single training image; a split needs two a class.")
-    if not len(classes) <= validation_size <= most:
         raise UserError(
-            f"data.validation_size = {validation_size} cannot be drawn from {len(labels)} images "
-            f"of {len(classes)} classes; allowed is {len(classes)} to {most}."
+            f"class {rare} has a single training image; the split needs at least two per class."
+        )
+    largest = len(labels) - len(classes)
+    if not len(classes) <= validation_size <= largest:
+        raise UserError(
+            f"data.validation_size = {validation_size} does not fit {len(labels)} images of "
+            f"{len(classes)} classes; allowed are {len(classes)} to {largest}."
         )
     training, validation = train_test_split(
         np.arange(len(labels)), test_size=validation_size, stratify=labels, random_state=seed

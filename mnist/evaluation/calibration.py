@@ -1,74 +1,77 @@
-"""Whether a model knows how sure it may be (Guo et al., 2017, "On calibration")."""
+"""Calibration: whether confidence agrees with accuracy (Guo et al., 2017)."""
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
-from mnist.evaluation.predictions import Predictions
+NULL_REPEATS = 1000
 
 
 @dataclass(frozen=True)
 class Bin:
-    """Predictions given with about the same confidence."""
+    """Predictions of similar confidence."""
 
     confidence: float
-    """their mean probability, 0..1"""
-    right: float
-    """the share of them that is right, 0..1"""
+    """mean of their confidence, 0..1"""
+    accuracy: float
+    """fraction of them that is correct, 0..1"""
     count: int
 
 
 def reliability(correct: np.ndarray, confidence: np.ndarray, bins: int) -> list[Bin]:
-    """Sort answers into bins of equal width; bins without any are left out.
+    """Sort predictions by confidence and divide them into bins of equal mass.
 
     Args:
-        correct: (N,) whether each answer is right.
+        correct: bool (N,), whether each prediction is correct.
         confidence: (N,) its probability, 0..1.
+        bins: their number; sizes differ by one at most.
     """
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    order = np.argsort(confidence, kind="stable")
+    parts = [part for part in np.array_split(order, bins) if len(part)]
     return [
-        Bin(float(confidence[inside].mean()), float(correct[inside].mean()), int(inside.sum()))
-        for inside in (bin_of == b for b in range(bins))
-        if inside.any()
+        Bin(float(confidence[part].mean()), float(correct[part].mean()), len(part))
+        for part in parts
     ]
 
 
 def expected_calibration_error(bins: Sequence[Bin]) -> float:
-    """Mean gap between confidence and share of right answers, weighted by the size of the bins.
+    """Return the mean gap between confidence and accuracy, weighted by the bins' counts, 0..1."""
+    total = sum(b.count for b in bins)
+    return sum(b.count * abs(b.accuracy - b.confidence) for b in bins) / total
 
-    Returns:
-        0 (80 % sure means right in 80 %) to 1.
+
+def null_ece(confidence: np.ndarray, bins: int, seed: int = 0) -> float:
+    """Return the 95 % quantile of the ECE that a perfectly calibrated model would show.
+
+    Its predictions are correct with exactly the probability of their `confidence` (N,). With N
+    predictions, the ECE of such a model is not 0.
     """
-    answers = sum(b.count for b in bins)
-    return sum(b.count * abs(b.right - b.confidence) for b in bins) / answers
+    random = np.random.default_rng(seed)
+    errors = [
+        expected_calibration_error(
+            reliability(random.random(len(confidence)) < confidence, confidence, bins)
+        )
+        for _ in range(NULL_REPEATS)
+    ]
+    return float(np.quantile(errors, 0.95))
 
 
-def reliability_csv(bins: Sequence[Bin]) -> str:
-    """One row a bin, as `dvc plots` and the report read it."""
-    lines = ["{:.4f},{:.4f},{}".format(*astuple(b)) for b in bins]
-    return "\n".join(["confidence,right,count", *lines]) + "\n"
-
-
-def calibration(
-    answers: Predictions, labels: np.ndarray, temperature: float, bins: int
-) -> dict[str, float]:
-    """Expected calibration error as it is, and with the logits divided by `temperature`."""
-    correct = answers.predicted == labels
-    figures = {"temperature": temperature}
-    for key, divisor in (("ece", 1.0), ("ece_calibrated", temperature)):
-        confidence = softmax(answers.logits / divisor, axis=1).max(axis=1)
-        figures[key] = expected_calibration_error(reliability(correct, confidence, bins))
-    return figures
+def reliability_csv(bins_by_scaling: Mapping[str, Sequence[Bin]]) -> str:
+    """Write one row per bin, for `dvc plots` and the report."""
+    lines = ["scaling,confidence,accuracy,count"]
+    for scaling, bins in bins_by_scaling.items():
+        lines += [f"{scaling},{b.confidence:.6f},{b.accuracy:.6f},{b.count}" for b in bins]
+    return "\n".join(lines) + "\n"
 
 
 def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     """Find the T > 0 for which softmax(logits / T) has the least negative log-likelihood.
 
-    Above 1 the model was too sure of itself, below 1 not sure enough. It changes no prediction.
-    To be fitted on validation data: logits (N, classes), labels (N,).
+    Above 1 the model was overconfident, below 1 underconfident. T changes no prediction. Fit it on
+    validation data: logits (N, classes), labels (N,).
     """
 
     def loss(log_temperature: float) -> float:

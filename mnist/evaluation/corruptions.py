@@ -1,7 +1,7 @@
-"""Test digits made harder in fifteen ways, after MNIST-C (Mu & Gilmer, 2019).
+"""Fifteen corruptions of digits, after MNIST-C (Mu & Gilmer, 2019).
 
-The kinds are MNIST-C's, the code and the strengths are not: figures measured here are to be set
-against each other, and not against those published for MNIST-C.
+The kinds are those of MNIST-C, but the code and the strengths differ. So accuracies measured here
+can be compared with each other, but not with those published for MNIST-C.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ Image = np.ndarray
 
 
 def corrupt(images: np.ndarray, kind: str, seed: int) -> np.ndarray:
-    """Corrupt each of the images, drawing what is random from `seed` and the kind alone.
+    """Corrupt each image; the random numbers depend on `seed` and `kind` only.
 
     Args:
         images: uint8 (N, 28, 28).
@@ -31,7 +31,7 @@ def corrupt(images: np.ndarray, kind: str, seed: int) -> np.ndarray:
 
 
 def shot_noise(image: Image, random: Generator) -> Image:
-    """Too little light: each pixel counts a few photons."""
+    """Too little light: each pixel counts a few photons, six where it is white."""
     photons = 6
     return random.poisson(image * photons) / photons
 
@@ -43,14 +43,14 @@ def impulse_noise(image: Image, random: Generator) -> Image:
 
 
 def glass_blur(image: Image, random: Generator) -> Image:
-    """Frosted glass: each pixel comes from somewhere within two of it."""
-    places = np.indices(image.shape)
-    places = (places + random.integers(-2, 3, places.shape)).clip(0, len(image) - 1)
-    return ndimage.gaussian_filter(image[tuple(places)], 0.6)
+    """Frosted glass: each pixel is taken from up to two pixels away, then all are blurred."""
+    sources = np.indices(image.shape)
+    sources = (sources + random.integers(-2, 3, sources.shape)).clip(0, len(image) - 1)
+    return ndimage.gaussian_filter(image[tuple(sources)], 0.6)
 
 
 def motion_blur(image: Image, random: Generator) -> Image:
-    """The hand shook along a line of nine pixels."""
+    """The camera moved along a line of nine pixels."""
     angle = random.uniform(0, np.pi)
     along = np.linspace(-4, 4, 17)
     shifts = zip(along * np.sin(angle), along * np.cos(angle), strict=True)
@@ -58,20 +58,20 @@ def motion_blur(image: Image, random: Generator) -> Image:
 
 
 def shear(image: Image, random: Generator) -> Image:
-    """Slanted by 31 degrees, to the left or to the right."""
+    """Slanted by 31 degrees to the left or to the right."""
     slant = random.choice([-0.6, 0.6])
-    return _map(image, [[1, 0], [slant, 1]])
+    return _transform(image, [[1, 0], [slant, 1]])
 
 
 def scale(image: Image, random: Generator) -> Image:
-    """Shrunk to 55 %, or grown by half as far as there is room."""
-    return _map(image, np.eye(2) / random.choice([0.55, 1.5]))
+    """Shrunk to 55 %, or enlarged to 150 % and cut at the edges."""
+    return _transform(image, np.eye(2) / random.choice([0.55, 1.5]))
 
 
 def rotate(image: Image, random: Generator) -> Image:
-    """Turned by 30 to 45 degrees, to the left or to the right."""
+    """Rotated by 30 to 45 degrees to the left or to the right."""
     angle = np.deg2rad(random.uniform(30, 45)) * random.choice([-1, 1])
-    return _map(image, [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return _transform(image, [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
 def brightness(image: Image, random: Generator) -> Image:
@@ -80,32 +80,32 @@ def brightness(image: Image, random: Generator) -> Image:
 
 
 def translate(image: Image, random: Generator) -> Image:
-    """Moved by four to six pixels along both axes, where it loses no more than its rim."""
+    """Moved by four to six pixels along both axes; a digit loses its edge at most."""
     return ndimage.shift(image, random.integers(4, 7, 2) * random.choice([-1, 1], 2), order=0)
 
 
 def stripe(image: Image, random: Generator) -> Image:
-    """A quarter of the columns is inverted."""
+    """Seven neighbouring columns, a quarter of the image, are inverted."""
     left, result = random.integers(3, 19), image.copy()
     result[:, left : left + 7] = 1 - result[:, left : left + 7]
     return result
 
 
 def fog(image: Image, random: Generator) -> Image:
-    """Bright clouds lie over it."""
+    """Bright clouds lie over the digit."""
     clouds = np.sum([_cloud(random, size) * size for size in (1, 2, 4, 8)], axis=0)
     clouds = (clouds - clouds.min()) / np.ptp(clouds)
     return 0.65 * image + 0.6 * clouds
 
 
 def spatter(image: Image, random: Generator) -> Image:
-    """Drops hide parts of it and leave others."""
+    """Bright drops cover 12 % of the image."""
     drops = _cloud(random, 1.5)
     return np.where(drops > np.quantile(drops, 0.88), random.uniform(0.5, 1), image)
 
 
 def dotted_line(image: Image, random: Generator) -> Image:
-    """A line of dots runs across."""
+    """A dotted line runs from the left to the right."""
     (top, bottom), result = random.integers(3, 25, 2), image.copy()
     rows, columns = draw.line(top, 1, bottom, 26)
     dots = np.arange(len(rows)) % 4 < 2
@@ -114,7 +114,7 @@ def dotted_line(image: Image, random: Generator) -> Image:
 
 
 def zigzag(image: Image, random: Generator) -> Image:
-    """A zigzag line runs across."""
+    """A zigzag line runs from the left to the right."""
     middle, result = random.integers(6, 22), image.copy()
     corners = np.linspace(1, 26, 8).astype(int)
     heights = middle + 3 * np.resize([-1, 1], len(corners))
@@ -125,7 +125,7 @@ def zigzag(image: Image, random: Generator) -> Image:
 
 
 def canny_edges(image: Image, random: Generator) -> Image:
-    """Its outline alone (Canny, 1986)."""
+    """Only the outline is left (Canny, 1986)."""
     return feature.canny(image, sigma=1).astype(float)
 
 
@@ -151,13 +151,13 @@ CORRUPTIONS: dict[str, Callable[[Image, Generator], Image]] = {
 }
 
 
-def _map(image: Image, matrix: np.ndarray | list[list[float]]) -> Image:
-    """Resample: place p around the middle takes its value from matrix @ p."""
-    middle = (np.array(image.shape) - 1) / 2
-    return ndimage.affine_transform(image, matrix, middle - np.asarray(matrix) @ middle, order=1)
+def _transform(image: Image, matrix: np.ndarray | list[list[float]]) -> Image:
+    """Resample: position p, (row, column) from the centre, takes its value from matrix @ p."""
+    centre = (np.array(image.shape) - 1) / 2
+    return ndimage.affine_transform(image, matrix, centre - np.asarray(matrix) @ centre, order=1)
 
 
 def _cloud(random: Generator, size: float) -> Image:
-    """Smooth noise with spots of so many pixels, mean about 0 and deviation about 1."""
+    """Smooth noise with spots of `size` pixels, mean about 0 and standard deviation 1."""
     noise = ndimage.gaussian_filter(random.standard_normal((28, 28)), size, mode="wrap")
     return noise / noise.std()

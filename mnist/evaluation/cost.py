@@ -1,24 +1,23 @@
 """What a model costs to keep and to run."""
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
+
+from mnist.models.inference import to_input
 
 
 def count_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def count_flops(model: Callable[[Tensor], object], image: Tensor) -> int:
-    """Count the floating-point operations of one forward pass of `image` (1, 1, H, W).
+def count_flops(model: nn.Module, images: Tensor) -> int:
+    """Count the floating-point operations of classifying uint8 images (N, 28, 28).
 
-    Args:
-        model: or what else takes the image, in inference mode.
-
-    A multiplication and an addition are two. Convolutions, matrix products and attention count.
+    Convolutions and matrix products, attention included, count; a multiplication and an addition
+    are two operations. `model` is in inference mode.
     """
+    classify = getattr(model, "classify", model)  # a detector has a method for single digits
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(image)
+        classify(to_input(images))
     return counter.get_total_flops()

@@ -4,21 +4,25 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics.detection import MeanAveragePrecision
 from torchvision.ops import box_iou
 
 from mnist.data.scenes import Scenes, make_scenes
 from mnist.evaluation.examples import to_base64
-from mnist.models.frcnn import SCORE_THRESHOLD, DigitDetector
-from mnist.models.inference import to_input
-from mnist.params import Evaluate, SceneParams
+from mnist.models.inference import SCORE_THRESHOLD, to_input
+from mnist.params import EvaluateParams, SceneParams
 
-Found = dict[str, Tensor]  # as a DigitDetector answers, with digits 0..9 for labels
+# The boxes of a scene: `boxes` (n, 4), `scores` (n,) and `labels` (n,), classes from 0.
+Detections = dict[str, Tensor]
 
 
 def measure(
-    model: DigitDetector, images: Tensor, labels: Tensor, limits: SceneParams, settings: Evaluate
+    model: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    limits: SceneParams,
+    settings: EvaluateParams,
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Scatter the test digits, uint8 (N, 28, 28), over scenes and find them again.
 
@@ -32,16 +36,16 @@ def measure(
 
 
 @torch.inference_mode()
-def detect(model: DigitDetector, images: Tensor, batch_size: int) -> list[Found]:
+def detect(model: nn.Module, images: Tensor, batch_size: int) -> list[Detections]:
     """Find the digits in uint8 scenes (N, side, side)."""
     model.eval()
-    answers: list[Found] = []
+    found: list[Detections] = []
     for batch in images.split(batch_size):
-        answers += model(list(to_input(batch)))
-    return [{k: v.cpu() for k, v in a.items()} | {"labels": a["labels"].cpu() - 1} for a in answers]
+        found += model(list(to_input(batch)))
+    return [{k: v.cpu() for k, v in d.items()} | {"labels": d["labels"].cpu() - 1} for d in found]
 
 
-def mean_average_precision(found: Sequence[Found], scenes: Scenes) -> dict[str, Any]:
+def mean_average_precision(found: Sequence[Detections], scenes: Scenes) -> dict[str, Any]:
     """Score the boxes found in `scenes` as COCO does (Lin et al., 2014).
 
     Returns:
@@ -61,39 +65,44 @@ def mean_average_precision(found: Sequence[Found], scenes: Scenes) -> dict[str, 
             str(d): score for d, score in zip(digits, each, strict=True) if score >= 0
         },
         "scenes": len(scenes.images),
-        "digits": len(scenes.labels),
+        "scene_digits": len(scenes.labels),
     }
 
 
-def mistakes(found: Found, boxes: Tensor, labels: Tensor) -> int:
-    """Count digits without a clear box of their class over them, and clear boxes without a digit.
+def mistakes(found: Detections, boxes: Tensor, labels: Tensor) -> int:
+    """Count missed digits and false boxes.
 
-    A box is over a digit from an intersection over union of 0.5 on.
+    A digit is found by a confident box of its class with an intersection over union of at least
+    0.5; a confident box that finds no digit is false.
     """
-    clear = found["scores"] >= SCORE_THRESHOLD
-    over = box_iou(boxes, found["boxes"][clear]) >= 0.5
-    fits = over & (labels[:, None] == found["labels"][clear])
+    confident = found["scores"] >= SCORE_THRESHOLD
+    over = box_iou(boxes, found["boxes"][confident]) >= 0.5
+    fits = over & (labels[:, None] == found["labels"][confident])
     return int((~fits.any(dim=1)).sum() + (~fits.any(dim=0)).sum())
 
 
-def scene_examples(found: Sequence[Found], scenes: Scenes, most: int = 6) -> list[dict[str, Any]]:
-    """Describe the first `most` scenes and then the `most` with the most mistakes.
+def scene_examples(
+    found: Sequence[Detections], scenes: Scenes, max_count: int = 6
+) -> list[dict[str, Any]]:
+    """Describe the first `max_count` scenes and then as many with the most mistakes.
 
     Returns:
         Of each, `pixels`, base64 of the bytes of the square scene; `true`, boxes as left, top,
-        right, bottom, digit; `found`, the clear ones, likewise, with the score; `mistakes`.
+        right, bottom, digit; `found`, the confident ones, likewise, with the score; `mistakes`.
     """
     digits = scenes.digits()
     counts = [mistakes(f, *truth) for f, truth in zip(found, digits, strict=True)]
-    worst = sorted(range(most, len(counts)), key=lambda i: -counts[i])[:most]
+    worst = sorted(range(max_count, len(counts)), key=lambda i: -counts[i])[:max_count]
     examples = []
-    for i in [*range(min(most, len(counts))), *worst]:
-        clear = found[i]["scores"] >= SCORE_THRESHOLD
+    for i in [*range(min(max_count, len(counts))), *worst]:
+        confident = found[i]["scores"] >= SCORE_THRESHOLD
         examples.append(
             {
                 "pixels": to_base64(scenes.images[i].numpy()),
                 "true": _rows(*digits[i]),
-                "found": _rows(*(found[i][key][clear] for key in ("boxes", "labels", "scores"))),
+                "found": _rows(
+                    *(found[i][key][confident] for key in ("boxes", "labels", "scores"))
+                ),
                 "mistakes": counts[i],
             }
         )

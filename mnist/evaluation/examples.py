@@ -1,47 +1,75 @@
-"""What an evaluation keeps of single digits: every prediction, and the worst errors with pixels."""
+"""What an evaluation keeps of single digits: every prediction, and examples with their pixels."""
 
 import base64
+from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
+from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
+from mnist.evaluation.predictions import Predictions
+from mnist.evaluation.robustness import choose_digits
 from mnist.models.inference import to_input
-from mnist.models.vit import ViT
+from mnist.params import EvaluateParams
 
 
-def predictions_csv(labels: np.ndarray, predicted: np.ndarray, probabilities: np.ndarray) -> str:
-    """One row a digit: true class, predicted class, and the probability of each class.
+def describe(
+    model: nn.Module,
+    images: Tensor,
+    labels: np.ndarray,
+    predictions: Predictions,
+    settings: EvaluateParams,
+) -> dict[str, Any]:
+    """Collect the examples that the report shows of `model`.
 
     Args:
-        labels, predicted: (N,) classes; probabilities: (N, classes), rounded to 4 decimals.
+        images: uint8 test digits (N, 28, 28); labels: (N,).
+
+    Returns:
+        `misclassified`; `corruptions`, one digit clean and under each corruption, as base64; and
+        of a Vision Transformer `attention`.
     """
+    pixels = images.cpu().numpy()
+    seed = settings.robustness.seed
+    digit = pixels[choose_digits(1, labels, seed)]
+    corrupted = {"none": to_base64(digit[0])}
+    corrupted |= {kind: to_base64(corrupt(digit, kind, seed)[0]) for kind in CORRUPTIONS}
+    examples: dict[str, Any] = {
+        "misclassified": misclassified(pixels, labels, predictions, settings.examples),
+        "corruptions": corrupted,
+    }
+    if hasattr(model, "rollout"):
+        examples["attention"] = attention_examples(model, images, labels, predictions.predicted)
+    return examples
+
+
+def predictions_csv(labels: np.ndarray, predictions: Predictions) -> str:
+    """Write one row per digit: true class (N,), predicted class, probability of each class."""
+    probabilities = predictions.probabilities
     classes = range(probabilities.shape[1])
     lines = ["actual,predicted," + ",".join(f"p{digit}" for digit in classes)]
-    for actual, answer, row in zip(labels, predicted, probabilities, strict=True):
-        lines.append(f"{actual},{answer}," + ",".join(f"{p:.4f}" for p in row))
+    for actual, predicted, row in zip(labels, predictions.predicted, probabilities, strict=True):
+        lines.append(f"{actual},{predicted}," + ",".join(f"{p:.6f}" for p in row))
     return "\n".join(lines) + "\n"
 
 
 def to_base64(image: np.ndarray) -> str:
-    """The bytes of a uint8 image, row by row, as text."""
+    """Return the bytes of a uint8 image, row by row, as text."""
     return base64.b64encode(image.tobytes()).decode()
 
 
 def misclassified(
-    images: np.ndarray,
-    labels: np.ndarray,
-    predicted: np.ndarray,
-    probabilities: np.ndarray,
-    most: int,
+    images: np.ndarray, labels: np.ndarray, predictions: Predictions, max_count: int
 ) -> list[dict[str, object]]:
-    """Describe up to `most` errors, those made with the greatest confidence first.
+    """Describe up to `max_count` errors, those made with the greatest confidence first.
 
     Args:
         images: uint8 (N, 28, 28); they are kept as base64 of their 784 bytes.
     """
-    confidence = probabilities.max(axis=1)
+    predicted, confidence = predictions.predicted, predictions.probabilities.max(axis=1)
     wrong = np.flatnonzero(labels != predicted)
-    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:most]
+    wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:max_count]
     return [
         {
             "index": int(i),
@@ -56,27 +84,27 @@ def misclassified(
 
 @torch.no_grad()
 def attention_examples(
-    model: ViT, images: torch.Tensor, labels: np.ndarray, predicted: np.ndarray
+    model: Any, images: torch.Tensor, labels: np.ndarray, predicted: np.ndarray
 ) -> list[dict[str, object]]:
-    """Say where the Vision Transformer looked: the first right answer of each digit, ten errors.
+    """Describe where the Vision Transformer attends: a correct digit per class, and ten errors.
 
     Args:
         images: uint8 (N, 28, 28).
 
     Returns:
-        As `misclassified`, with the share of each patch, row by row, in `attention`.
+        As `misclassified`, with the contribution of each patch, row by row, in `attention`.
     """
-    right, wrong = np.flatnonzero(labels == predicted), np.flatnonzero(labels != predicted)
-    _, first = np.unique(labels[right], return_index=True)
-    chosen = np.concatenate([right[first], wrong[:10]]).tolist()
-    shares = model.rollout(to_input(images[chosen])).cpu().numpy()
+    correct, wrong = np.flatnonzero(labels == predicted), np.flatnonzero(labels != predicted)
+    _, first = np.unique(labels[correct], return_index=True)
+    chosen = np.concatenate([correct[first], wrong[:10]]).tolist()
+    contributions = model.rollout(to_input(images[chosen])).cpu().numpy()
     return [
         {
             "index": i,
             "actual": int(labels[i]),
             "predicted": int(predicted[i]),
             "pixels": to_base64(images[i].cpu().numpy()),
-            "attention": [round(float(share), 4) for share in row],
+            "attention": [round(float(value), 4) for value in row],
         }
-        for i, row in zip(chosen, shares, strict=True)
+        for i, row in zip(chosen, contributions, strict=True)
     ]

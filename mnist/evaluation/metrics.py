@@ -1,4 +1,4 @@
-"""How good predictions are: the figures of metrics/<model>.json."""
+"""How good predictions are."""
 
 from typing import Any
 
@@ -15,18 +15,17 @@ from sklearn.metrics import (
 
 
 def classification_metrics(
-    labels: np.ndarray, predicted: np.ndarray, classes: int = 10
+    labels: np.ndarray, predicted: np.ndarray, classes: int
 ) -> dict[str, Any]:
     """Score the predicted classes.
 
     Args:
-        labels: (N,) true classes.
-        predicted: (N,) predicted ones; -1, for a digit that was not found, is always an error.
+        labels: (N,) true classes, 0 to classes - 1.
+        predicted: (N,) predicted ones; -1, an object that was not found, is always an error.
 
     Returns:
-        Rates in 0..1 (macro: the mean over the classes; the recall of a digit is the share of it
-        that is recognised), the count of errors, and Wilson's 95 %
-        interval of the accuracy (Wilson, 1927): where it would lie with other test digits.
+        Rates in 0..1 (macro: the mean over the classes), the number of errors, and Wilson's 95 %
+        interval of the accuracy (Wilson, 1927).
     """
     errors = int((labels != predicted).sum())
     interval = binomtest(len(labels) - errors, len(labels)).proportion_ci(0.95, method="wilson")
@@ -45,7 +44,7 @@ def classification_metrics(
 
 
 def proper_scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, float]:
-    """Score the probabilities (N, classes), which sum to 1 a row.
+    """Score the probabilities (N, classes), whose rows sum to 1.
 
     Returns:
         `nll`, the mean negative log-likelihood in nats, and `brier`, the mean squared distance

@@ -1,38 +1,35 @@
-"""What a model answers to test digits, asked in the same way whatever the model is."""
+"""What a model predicts for images, whatever the model is."""
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from scipy.special import softmax
-from torch import nn
+from torch import Tensor, nn
 
-from mnist.models.frcnn import DigitDetector, classify_digits
-from mnist.models.inference import predict_logits
-from mnist.params import Evaluate
+from mnist.models.inference import classify_digits, predict_logits
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """To N digits."""
+    """For N images."""
 
     logits: np.ndarray
-    """(N, 10); all 0 where a detector found nothing"""
+    """float64 (N, classes); all 0 where a detector found nothing"""
     predicted: np.ndarray
-    """(N,) digits; -1 where a detector found nothing"""
+    """(N,) classes; -1 where a detector found nothing"""
 
     @property
     def probabilities(self) -> np.ndarray:
-        """(N, 10)"""
+        """float64 (N, classes)"""
         return softmax(self.logits, axis=1)
 
 
-def predict(model: nn.Module, images: torch.Tensor, settings: Evaluate) -> Predictions:
-    """Ask `model` which digits the uint8 images (N, 28, 28) show."""
-    if isinstance(model, DigitDetector):
-        logits, found = classify_digits(model, images, settings.scenes_batch_size)
+def predict(model: nn.Module, images: Tensor, batch_size: int) -> Predictions:
+    """Classify uint8 images (N, 28, 28) with a classifier or a detector."""
+    if hasattr(model, "classify"):  # a detector
+        logits, found = classify_digits(model, images, batch_size)
         predicted = logits.argmax(dim=1).where(found, -1)
     else:
-        logits = predict_logits(model, images, settings.batch_size)
+        logits = predict_logits(model, images, batch_size)
         predicted = logits.argmax(dim=1)
     return Predictions(logits.cpu().double().numpy(), predicted.cpu().numpy())

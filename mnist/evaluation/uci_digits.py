@@ -1,7 +1,7 @@
-"""Digits that are not MNIST's: those of UCI that ship with scikit-learn.
+"""Handwritten digits that are not MNIST's: the UCI digits that ship with scikit-learn.
 
 1,797 digits by 13 people who wrote none of the training digits, reduced to 8x8 grey values
-(Alpaydin and Kaynak, 1998). They go the way of a user's own picture; nothing is tuned on them.
+(Alpaydin & Kaynak, 1998). They are prepared like a user's own picture; nothing is tuned on them.
 """
 
 import numpy as np
@@ -11,16 +11,13 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from mnist.evaluation.predictions import predict
-from mnist.params import Evaluate
 from mnist.recognition.pictures import find_ink, to_mnist, union_box
 
 
-def other_handwriting(
-    model: nn.Module, settings: Evaluate, device: torch.device
-) -> dict[str, float]:
-    """Share of them that `model` reads, 0..1, and how many they are."""
+def uci_accuracy(model: nn.Module, batch_size: int, device: torch.device) -> dict[str, float]:
+    """Return the number of UCI digits and the accuracy of `model` on them, 0..1."""
     images, labels = load_uci_digits()
-    predicted = predict(model, torch.from_numpy(images).to(device), settings).predicted
+    predicted = predict(model, torch.from_numpy(images).to(device), batch_size).predicted
     return {"digits": len(labels), "accuracy": float((predicted == labels).mean())}
 
 

@@ -1,6 +1,6 @@
-"""A trained model in a form that a page can carry: 8 bits a weight, as text.
+"""A trained model in a form that a web page can carry: 8 bits per weight, as text.
 
-The page's script that runs it is stages/reporting/draw.js.
+The page's script that runs it is mnist/reporting/draw.js.
 """
 
 import base64
@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mnist.models.cnn import CNN, PIXEL_MEAN, PIXEL_STD
-from mnist.models.inference import predict_logits
-from mnist.models.vit import ConvStem, EncoderBlock, ViT
+from mnist.models.inference import PIXEL_MEAN, PIXEL_STD, predict_logits
 
 CHECKED = 200  # test digits whose probabilities are kept, to hold the page's against
 
@@ -22,19 +20,19 @@ Layer = dict[str, Any]
 
 
 def is_supported(model: nn.Module) -> bool:
-    """Whether the page's script can run the model: a CNN, or a ViT as it is by default."""
-    if isinstance(model, ViT):
-        return isinstance(model.stem, ConvStem) and model.class_token is None
-    return isinstance(model, CNN)
+    """Whether the page's script can run the model: the CNN, or the ViT as it is by default."""
+    kind = type(model).__name__
+    if kind == "ViT":
+        return model.class_token is None and isinstance(model.stem, nn.Sequential)
+    return kind == "CNN"
 
 
 def export_weights(model: nn.Module, images: Tensor) -> dict[str, Any]:
-    """Write `model` down, and what it answers to the first of the uint8 digits (N, 28, 28).
+    """Export `model`, and what it predicts for the first of the uint8 digits (N, 28, 28).
 
     Returns:
-        `layers`, in the order of their work; `check`: the digits, and the probabilities that the
-        model gives them as it is (`exact`) and with its weights rounded to 8 bits (`rounded`),
-        which are the page's.
+        `layers`, in order; `check`: the digits, and the probabilities that the model gives them
+        as it is (`exact`) and with its weights rounded to 8 bits (`rounded`), as on the page.
     """
     rounded = copy.deepcopy(model).eval()
     for module in list(rounded.modules()):
@@ -45,9 +43,9 @@ def export_weights(model: nn.Module, images: Tensor) -> dict[str, Any]:
             if parameter.ndim > 1 and parameter.shape[0] > 1:
                 steps, scale = _eight_bits(parameter)
                 parameter.copy_((steps * scale).view_as(parameter))
-    layers = [*_vit(rounded)] if isinstance(rounded, ViT) else [*_cnn(rounded)]
+    layers = _vit(rounded) if type(model).__name__ == "ViT" else _cnn(rounded)
     digits = images[:CHECKED]
-    answers = {
+    probabilities = {
         name: predict_logits(m, digits, CHECKED).softmax(dim=1)
         for name, m in (("exact", model), ("rounded", rounded))
     }
@@ -56,18 +54,20 @@ def export_weights(model: nn.Module, images: Tensor) -> dict[str, Any]:
         "std": PIXEL_STD,
         "layers": layers,
         "check": {"pixels": _text(zlib.compress(digits.cpu().numpy().tobytes(), 9))}
-        | {name: [[round(x, 5) for x in row] for row in p.tolist()] for name, p in answers.items()},
+        | {
+            name: [[round(x, 5) for x in row] for row in p.tolist()]
+            for name, p in probabilities.items()
+        },
     }
 
 
 def _cnn(model: Any) -> list[Layer]:
-    return [*_convolutions(model.features), {"kind": "strongest"}, _linear(model.classifier)]
+    return [*_convolutions(model.features), {"kind": "strongest"}, _linear(model.head)]
 
 
 def _vit(model: Any) -> list[Layer]:
     layers = [*_convolutions(model.stem), {"kind": "tokens"}]
     layers.append({"kind": "position", "values": _floats(model.position)})
-    block: EncoderBlock
     for block in model.blocks:
         attention = block.attention
         layers += [

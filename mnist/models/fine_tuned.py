@@ -1,7 +1,7 @@
-"""VGG16 (Simonyan & Zisserman, 2015) and AlexNet (Krizhevsky, 2014) with a head for ten digits.
+"""ImageNet networks with a new, small head for the classes at hand.
 
-The convolutional backbone is torchvision's, so ImageNet weights fit it; of the 1000-class classifier
-behind it, most of both networks' parameters, nothing is kept.
+The convolutional backbone is torchvision's, so ImageNet weights fit it. The 1000-class classifier
+behind it, which holds most of the parameters of VGG16 and AlexNet, is dropped.
 """
 
 from typing import Literal
@@ -11,20 +11,38 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import alexnet, vgg16
 
+from mnist.models.linear import Linear
+from mnist.models.weights_io import from_architecture
+from mnist.params import FineTunedParams
+
 NETWORKS = {"vgg16": vgg16, "alexnet": alexnet}
 # ImageNet's mean and standard deviation by colour channel, for pixels in 0..1.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
+def build_fine_tuned(
+    network: Literal["vgg16", "alexnet"], section: FineTunedParams, classes: int
+) -> "FineTunedNetwork":
+    """Build the network that a section of params.yaml describes, its frozen blocks frozen.
+
+    The weights are random: the training stage puts ImageNet's into `backbone`.
+    """
+    shape = section.model_dump(include={"input_size", "last_pool", "hidden", "dropout"})
+    architecture = {"network": network, "classes": classes} | shape
+    model = from_architecture(FineTunedNetwork, architecture)
+    model.freeze(section.frozen_blocks)
+    return model
+
+
 class FineTunedNetwork(nn.Module):
     """Maps grey images (N, 1, H, W) in 0..1 to logits (N, classes).
 
     Args:
-        network: whose backbone.
+        network: the one whose backbone this is.
         input_size: images are resized to this side in pixels.
         last_pool: whether the backbone ends in its max pooling; without it the head sees 4 times as
-            many places, which small images need.
+            many positions, which small images need.
         hidden: width of a hidden layer in the head; 0 for none.
         dropout: share of the head's inputs that is dropped.
     """
@@ -40,7 +58,7 @@ class FineTunedNetwork(nn.Module):
         last_pool: bool,
         hidden: int,
         dropout: float,
-        classes: int = 10,
+        classes: int,
     ) -> None:
         super().__init__()
         self.input_size = input_size
@@ -53,7 +71,7 @@ class FineTunedNetwork(nn.Module):
             features = self.backbone(torch.zeros(1, 3, input_size, input_size)).numel()
         layers: list[nn.Module] = [nn.Flatten(), nn.Dropout(dropout)]
         if hidden:
-            layers += [nn.Linear(features, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout)]
+            layers += [Linear(features, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout)]
         self.head = nn.Sequential(*layers, nn.Linear(hidden or features, classes))
 
     def forward(self, images: Tensor) -> Tensor:
@@ -64,9 +82,9 @@ class FineTunedNetwork(nn.Module):
         return self.head(self.backbone((images - self.mean) / self.std))
 
     def freeze(self, blocks: int) -> None:
-        """Keep the first `blocks` blocks of the backbone as they are; a block ends in a max pooling.
+        """Freeze the first `blocks` blocks of the backbone; a block ends in a max pooling.
 
-        Their outputs need no gradient, so they cost a forward pass alone.
+        Frozen layers need no gradient, so they cost a forward pass only.
         """
         for layer in self.backbone:
             if blocks == 0:
@@ -78,9 +96,9 @@ class FineTunedNetwork(nn.Module):
 def make_backbone(network: str) -> nn.Sequential:
     """Build the convolutional layers of `network`, (N, 3, H, W) to feature maps.
 
-    Their weights are random, in the way that suits ReLUs (He et al., 2015).
+    The weights are random, by He initialisation (He et al., 2015).
     """
-    with torch.device("meta"):  # spares us the large classifier, which is dropped unused
+    with torch.device("meta"):  # allocates no memory for the large classifier, which is dropped
         backbone = NETWORKS[network]().features
     backbone = backbone.to_empty(device="cpu")
     for layer in backbone:

@@ -1,11 +1,11 @@
 """Faster R-CNN (Ren et al., 2015): torchvision's, sized to digits.
 
-A backbone turns a scene into feature maps; the region proposal network (RPN) finds places that may
-hold a digit; RoI Align cuts the features of each out; two linear layers say which digit it is, or
-none, and where exactly. The backbone has the layers of our CNN, so it can start from its weights.
+A backbone turns a scene into feature maps. The region proposal network (RPN) proposes boxes that
+may hold a digit. RoI Align cuts the features of each box out, and two linear layers classify it, as
+one of the digits or as background, and refine its box. The backbone has the layers of the project's
+CNN, so it can start from the CNN's weights.
 """
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,11 +17,23 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 
-from mnist.models.cnn import CNN, PIXEL_MEAN, PIXEL_STD
-from mnist.models.inference import to_input
+from mnist.models.convolutions import convolution_lists, make_convolutions, total_stride
+from mnist.models.inference import PIXEL_MEAN, PIXEL_STD
+from mnist.models.linear import Linear
+from mnist.models.weights_io import from_architecture
+from mnist.params import Params
 
-SCORE_THRESHOLD = 0.5  # a box below it counts in the mAP, but is not shown or called a mistake
-DIGITS = 10  # their labels are 1 to 10: in torchvision, 0 means background
+
+def build(params: Params) -> "DigitDetector":
+    """Build the network that params.yaml describes, with random weights."""
+    shape = {"anchor_sizes", "aspect_ratios", "proposals", "roi_size", "rois_per_scene", "hidden"}
+    architecture = params.frcnn.model_dump(include=shape)
+    architecture |= {
+        "convolutions": convolution_lists(params.cnn),
+        "side": params.frcnn.scenes.side,
+        "classes": len(params.data.classes),
+    }
+    return from_architecture(DigitDetector, architecture)
 
 
 class RoIAlign(MultiScaleRoIAlign):
@@ -31,8 +43,8 @@ class RoIAlign(MultiScaleRoIAlign):
     """
 
     def __init__(self, output_size: int, stride: int) -> None:
-        # One sample a cell, and few and small cells: on a CPU RoI Align would take most of the
-        # time with torchvision's 7x7 cells of four samples.
+        # One sample per cell and few cells: with torchvision's 7x7 cells of four samples, RoI
+        # Align would take most of a training step on a CPU.
         super().__init__(["0"], output_size, sampling_ratio=1)
         self.stride = stride
 
@@ -51,7 +63,7 @@ class DigitDetector(FasterRCNN):
     `scores` (n,) for each scene, the best first.
 
     Args:
-        backbone: keyword arguments of the CNN whose convolutions are the backbone.
+        convolutions: the arguments of `make_convolutions`, which makes the backbone.
         side: of a scene in pixels.
         anchor_sizes, aspect_ratios: sides in pixels, and height to width, of the boxes that every
             proposal starts from.
@@ -64,7 +76,7 @@ class DigitDetector(FasterRCNN):
     def __init__(
         self,
         *,
-        backbone: dict[str, Any],
+        convolutions: dict[str, Any],
         side: int,
         anchor_sizes: Sequence[float],
         aspect_ratios: Sequence[float],
@@ -72,13 +84,15 @@ class DigitDetector(FasterRCNN):
         roi_size: int,
         rois_per_scene: int,
         hidden: int,
+        classes: int,
     ) -> None:
-        features = CNN(**backbone).features
-        channels = backbone["widths"][-1]
-        features.out_channels = channels  # FasterRCNN asks for it
-        stride = math.prod(backbone["strides"]) * math.prod(backbone["pools"])
+        backbone: Any = make_convolutions(**convolutions)
+        channels = convolutions["widths"][-1]
+        backbone.out_channels = channels  # FasterRCNN asks for it
+        box_head = TwoMLPHead(channels * roi_size**2, hidden)
+        box_head.fc6 = Linear(channels * roi_size**2, hidden)  # the larger of its two layers
         super().__init__(
-            features,
+            backbone,
             # Scenes come in the right size; torchvision would enlarge them to 800 pixels.
             min_size=side,
             max_size=side,
@@ -92,50 +106,38 @@ class DigitDetector(FasterRCNN):
             rpn_post_nms_top_n_train=proposals,
             rpn_post_nms_top_n_test=proposals,
             rpn_batch_size_per_image=64,
-            box_roi_pool=RoIAlign(roi_size, stride),
-            box_head=TwoMLPHead(channels * roi_size**2, hidden),
-            box_predictor=FastRCNNPredictor(hidden, 1 + DIGITS),
+            box_roi_pool=RoIAlign(roi_size, total_stride(convolutions)),
+            box_head=box_head,
+            box_predictor=FastRCNNPredictor(hidden, 1 + classes),
             box_batch_size_per_image=rois_per_scene,
             box_positive_fraction=0.5,
-            # Half as much again as torchvision's: for objects so small a part of a pixel counts.
+            # 1.5 times torchvision's: for objects this small, a fraction of a pixel counts.
             bbox_reg_weights=(15.0, 15.0, 7.5, 7.5),
             box_detections_per_img=20,
         )
-        self.side = side
-
-    def load_backbone(self, cnn: CNN) -> None:
-        """Take over the convolutions of a trained CNN of the same layers."""
-        self.backbone.load_state_dict(cnn.features.state_dict())
+        self.side, self.classes = side, classes
 
     @torch.no_grad()
     def classify(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Say which digit each image (N, 1, 28, 28) in 0..1 shows, alone in the middle of a scene.
+        """Classify images (N, 1, 28, 28) in 0..1, each alone in the middle of a scene.
 
         Returns:
-            (N, 10) logits of the digits, without the background's, in the box that most probably
-            holds a digit: the largest is that box's label. And (N,) whether there was a box with
-            a score above torchvision's threshold of 5 %; where not, the logits are all 0.
+            Logits (N, classes), without the background's, of the box that most probably holds a
+            digit. And bool (N,): whether a box has a score above torchvision's threshold of 5 %;
+            where none has, the logits are all 0.
         """
         scenes, _ = self.transform(list(centred(images, self.side)))
         features = {"0": self.backbone(scenes.tensors)}
         proposals, _ = self.rpn(scenes, features)
         rois = self.roi_heads.box_roi_pool(features, proposals, scenes.image_sizes)
         logits, _ = self.roi_heads.box_predictor(self.roi_heads.box_head(rois))
-        answers = logits.new_zeros(len(images), DIGITS)
+        best = logits.new_zeros(len(images), self.classes)
         found = torch.zeros(len(images), dtype=torch.bool, device=logits.device)
-        for i, of_scene in enumerate(logits.split([len(boxes) for boxes in proposals])):
-            scores = of_scene.softmax(dim=1)[:, 1:].amax(dim=1)
+        for i, scene_logits in enumerate(logits.split([len(boxes) for boxes in proposals])):
+            scores = scene_logits.softmax(dim=1)[:, 1:].amax(dim=1)
             if (scores > self.roi_heads.score_thresh).any():
-                answers[i], found[i] = of_scene[scores.argmax(), 1:], True
-        return answers, found
-
-
-def classify_digits(model: DigitDetector, images: Tensor, batch_size: int) -> tuple[Tensor, Tensor]:
-    """Run `classify` over uint8 images (N, 28, 28); the model is left in inference mode."""
-    model.eval()
-    answers = [model.classify(to_input(batch)) for batch in images.split(batch_size)]
-    logits, found = zip(*answers, strict=True)
-    return torch.cat(logits), torch.cat(found)
+                best[i], found[i] = scene_logits[scores.argmax(), 1:], True
+        return best, found
 
 
 def centred(images: Tensor, side: int) -> Tensor:
@@ -146,5 +148,5 @@ def centred(images: Tensor, side: int) -> Tensor:
 
 
 def targets(digits: list[tuple[Tensor, Tensor]]) -> list[dict[str, Tensor]]:
-    """Turn boxes (n, 4) and digits 0..9 (n,) of each scene into what `forward` learns from."""
+    """Turn boxes (n, 4) and classes 0.. (n,) of each scene into the targets of `forward`."""
     return [{"boxes": boxes, "labels": labels + 1} for boxes, labels in digits]

@@ -1,6 +1,6 @@
-"""The Vision Transformer (Dosovitskiy et al., 2021): an image is a sentence of patches.
+"""The Vision Transformer (Dosovitskiy et al., 2021): a transformer encoder on patches of an image.
 
-N images, T tokens (one a patch, and the class token where there is one), D = dim.
+Shapes: N images; T tokens, one per patch, plus the class token if there is one; D = dim.
 """
 
 import math
@@ -10,8 +10,17 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-# Mean and standard deviation of MNIST's training pixels in 0..1: inputs start out centred.
-PIXEL_MEAN, PIXEL_STD = 0.1307, 0.3081
+from mnist.models.inference import PIXEL_MEAN, PIXEL_STD
+from mnist.models.linear import Linear
+from mnist.models.weights_io import from_architecture
+from mnist.params import Params
+
+
+def build(params: Params) -> "ViT":
+    """Build the network that params.yaml describes, with random weights."""
+    shape = {"patch_size", "dim", "depth", "heads", "mlp_dim", "dropout", "stem", "pool"}
+    architecture = params.vit.model_dump(include=shape)
+    return from_architecture(ViT, architecture | {"classes": len(params.data.classes)})
 
 
 def patchify(images: Tensor, patch_size: int) -> Tensor:
@@ -23,10 +32,10 @@ def patchify(images: Tensor, patch_size: int) -> Tensor:
 
 
 class ConvStem(nn.Sequential):
-    """Convolutions of stride 2 until one place is left a patch (Xiao et al., 2021).
+    """Convolutions of stride 2, until one position is left per patch (Xiao et al., 2021).
 
-    Maps (N, 1, H, W) to tokens (N, T, D), in the order of `patchify`. "Early convolutions help
-    transformers see better": they learn strokes that a linear map of a whole patch learns slowly.
+    Maps (N, 1, H, W) to tokens (N, T, D), in the order of `patchify`. Convolutions learn strokes
+    sooner than one linear map of a whole patch does.
     """
 
     def __init__(self, patch_size: int, dim: int) -> None:
@@ -42,7 +51,7 @@ class ConvStem(nn.Sequential):
         return super().forward(images).flatten(2).transpose(1, 2)
 
 
-class LinearStem(nn.Linear):
+class LinearStem(Linear):
     """One linear map of each patch's pixels, as in the paper: (N, 1, H, W) to (N, T, D)."""
 
     def __init__(self, patch_size: int, dim: int) -> None:
@@ -59,8 +68,8 @@ class SelfAttention(nn.Module):
     def __init__(self, dim: int, heads: int) -> None:
         super().__init__()
         self.heads = heads
-        self.qkv = nn.Linear(dim, 3 * dim)
-        self.projection = nn.Linear(dim, dim)
+        self.qkv = Linear(dim, 3 * dim)
+        self.projection = Linear(dim, dim)
 
     def split(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Queries, keys and values, (N, heads, T, D/heads) each."""
@@ -73,20 +82,20 @@ class SelfAttention(nn.Module):
         return self.projection(mixed.transpose(1, 2).flatten(2))
 
     def weights(self, tokens: Tensor) -> Tensor:
-        """How much each token attends to each, (N, heads, T, T); rows sum to 1."""
+        """Attention weights (N, heads, T, T), from each token (row) to each; rows sum to 1."""
         queries, keys, _ = self.split(tokens)
         return (queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[-1])).softmax(dim=-1)
 
 
 class EncoderBlock(nn.Module):
-    """Attention, then a two-layer perceptron, each normalised before and added to its input."""
+    """Attention, then a two-layer perceptron; each has a LayerNorm before and a residual around."""
 
     def __init__(self, dim: int, heads: int, mlp_dim: int, dropout: float) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(dim)
         self.attention = SelfAttention(dim, heads)
         self.mlp_norm = nn.LayerNorm(dim)
-        self.mlp = nn.Sequential(nn.Linear(dim, mlp_dim), nn.GELU(), nn.Linear(mlp_dim, dim))
+        self.mlp = nn.Sequential(Linear(dim, mlp_dim), nn.GELU(), Linear(mlp_dim, dim))
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -116,7 +125,7 @@ class ViT(nn.Module):
         stem: Literal["linear", "conv"],
         pool: Literal["class", "mean"],
         image_size: int = 28,
-        classes: int = 10,
+        classes: int,
     ) -> None:
         super().__init__()
         self.stem = (ConvStem if stem == "conv" else LinearStem)(patch_size, dim)
@@ -130,7 +139,7 @@ class ViT(nn.Module):
         self.head = nn.Linear(dim, classes)
 
     def embed(self, images: Tensor) -> Tensor:
-        """Images (N, 1, 28, 28) to tokens (N, T, D) that know where they are."""
+        """Map images (N, 1, 28, 28) to tokens (N, T, D) with position embeddings."""
         tokens = self.stem((images - PIXEL_MEAN) / PIXEL_STD)
         if self.class_token is not None:
             tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)
@@ -144,20 +153,22 @@ class ViT(nn.Module):
         return self.head(tokens.mean(dim=1) if self.class_token is None else tokens[:, 0])
 
     def rollout(self, images: Tensor) -> Tensor:
-        """Trace what the classifier sees back to the patches (Abnar & Zuidema, 2020).
+        """Attention rollout (Abnar & Zuidema, 2020): how much each patch contributes.
 
-        Each layer mixes the tokens by its attention, averaged over the heads, and passes them on
-        unmixed beside it; the product over the layers says how much of each patch arrives.
+        A layer is taken as the mean of its attention, averaged over the heads, and the identity,
+        which stands for the residual connection. The product over the layers leads from the
+        classifier's input back to the patches.
 
         Returns:
-            Shares (N, patches) of images (N, 1, 28, 28), in the order of `patchify`; rows sum to 1.
+            Contributions (N, patches) for images (N, 1, 28, 28), in the order of `patchify`;
+            rows sum to 1.
         """
         tokens = self.embed(images)
-        unmixed = torch.eye(tokens.shape[1], device=tokens.device)
-        flow = unmixed
+        identity = torch.eye(tokens.shape[1], device=tokens.device)
+        rollout = identity
         for block in cast("list[EncoderBlock]", self.blocks):
             attention = block.attention.weights(block.attention_norm(tokens)).mean(dim=1)
-            flow = (attention + unmixed) / 2 @ flow
+            rollout = (attention + identity) / 2 @ rollout
             tokens = block(tokens)
-        arriving = flow.mean(dim=1) if self.class_token is None else flow[:, 0, 1:]
-        return arriving / arriving.sum(dim=1, keepdim=True)
+        contribution = rollout.mean(dim=1) if self.class_token is None else rollout[:, 0, 1:]
+        return contribution / contribution.sum(dim=1, keepdim=True)

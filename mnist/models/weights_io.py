@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model, save_model
@@ -11,19 +11,28 @@ from torch import nn
 from mnist.atomic_io import new_file
 from mnist.errors import UserError
 
+Network = TypeVar("Network", bound=nn.Module)
 
-def save(path: Path, model: nn.Module, architecture: dict[str, Any]) -> None:
-    """Write the weights; `architecture` are the keyword arguments that build the model.
+
+def from_architecture(network: type[Network], architecture: dict[str, Any]) -> Network:
+    """Call `network` with keyword arguments and keep them, for `save`, as `model.architecture`."""
+    model = network(**architecture)
+    model.architecture = architecture  # type: ignore[assignment]
+    return model
+
+
+def save(path: Path, model: nn.Module) -> None:
+    """Write the weights, and `model.architecture`, the keyword arguments that build the model.
 
     Raises:
         UserError: the disk does not take them.
     """
     # One metadata key only: safetensors does not keep the order of several.
-    metadata = {"architecture": json.dumps(architecture, sort_keys=True)}
+    metadata = {"architecture": json.dumps(model.architecture, sort_keys=True)}
     try:
         with new_file(path) as partial:
             save_model(model, str(partial), metadata)
-    except SafetensorError as error:  # what safetensors makes of a full disk
+    except SafetensorError as error:  # how safetensors reports a full disk
         raise UserError(f"{path} cannot be written ({error}); free some disk space.") from None
 
 
@@ -33,10 +42,10 @@ def read_architecture(path: Path) -> dict[str, Any]:
         with safe_open(str(path), framework="pt") as file:
             return json.loads((file.metadata() or {})["architecture"])
     except FileNotFoundError:
-        raise UserError(f"{path} is missing; run `dvc repro`, which trains it.") from None
+        raise UserError(f"{path} is missing; `dvc repro` trains it.") from None
     except (SafetensorError, KeyError, ValueError) as error:
         raise UserError(
-            f"{path} holds no model of ours ({error}); delete it and run `dvc repro`."
+            f"{path} is not a model of this project ({error}); delete it and run `dvc repro`."
         ) from None
 
 

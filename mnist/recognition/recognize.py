@@ -1,18 +1,20 @@
-"""Reading a picture of handwriting with every model."""
+"""Read a picture of handwriting with every model."""
 
+import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
 
-from mnist.models.frcnn import SCORE_THRESHOLD, DigitDetector
-from mnist.models.inference import predict_logits, to_input
+from mnist.models import registry
+from mnist.models.frcnn import DigitDetector
+from mnist.models.inference import SCORE_THRESHOLD, predict_logits, to_input
 from mnist.recognition.pictures import (
     BOX,
-    LARGEST,
+    MAX_SIDE,
     Box,
     Handwriting,
     find_ink,
@@ -21,12 +23,12 @@ from mnist.recognition.pictures import (
     union_box,
 )
 
-MARGIN = 22  # pixels of paper around, as around a digit alone in the middle of a scene of 64
+MARGIN = 22  # pixels of paper on each side, as around one digit in the middle of a 64x64 scene
 
 
 @dataclass(frozen=True)
 class Found:
-    """One digit that the detector found; the box is in pixels of the picture read."""
+    """A digit that a detector found; the box is in pixels of `Reading.picture`."""
 
     box: tuple[float, float, float, float]
     digit: int
@@ -35,40 +37,38 @@ class Found:
 
 @dataclass(frozen=True)
 class Reading:
-    """What the models make of one picture with n digits in it, from left to right."""
+    """What the models read in one picture with n digits, from left to right."""
 
     picture: np.ndarray
-    """grey values 0..1 (H, W), as it was looked at"""
+    """float32 (H, W) grey values in 0..1"""
     reduced: float
-    """size of `picture` against the file's, at most 1"""
+    """size of `picture` divided by the file's, at most 1"""
     boxes: list[Box]
-    """where the digits are, in pixels of `picture`"""
+    """of the digits, in pixels of `picture`"""
     images: np.ndarray
-    """uint8 (n, 28, 28), what the classifiers see"""
+    """uint8 (n, 28, 28), the input of the classifiers"""
     probabilities: dict[str, np.ndarray]
-    """(n, 10) of each classifier"""
+    """float64 (n, classes) of each classifier"""
     found: dict[str, list[Found]]
-    """of each detector, from left to right; it looks at the whole picture"""
+    """digits of each detector, from left to right; a detector sees the whole picture"""
 
     def digits(self, name: str) -> list[tuple[int, float]]:
-        """Digits with their probabilities, as model `name` reads them."""
+        """Return the classes that model `name` reads, 0.., each with its probability."""
         if name in self.found:
             return [(found.digit, found.score) for found in self.found[name]]
         rows = self.probabilities[name]
         return [(int(row.argmax()), float(row.max())) for row in rows]
 
 
-def read(
-    content: bytes, name: str, models: Mapping[str, nn.Module], device: torch.device
-) -> Reading:
-    """Let each of `models`, by name, read what is written in a picture.
+def read(content: bytes, name: str, models: Mapping[str, Any], device: torch.device) -> Reading:
+    """Read a picture with each of `models`, by name; they are put into inference mode.
 
     Args:
-        content: the bytes of its file.
-        name: what to call it in an error.
+        content: the bytes of the picture's file.
+        name: of the picture, for error messages.
 
     Raises:
-        UserError: it is no picture, blank, or not of digits.
+        UserError: the content is not a picture, is blank, or shows too many marks.
     """
     picture, reduced = open_picture(content, name)
     written = find_ink(picture, name)
@@ -76,7 +76,7 @@ def read(
     digits = torch.from_numpy(images).to(device)
     probabilities, found = {}, {}
     for model_name, model in models.items():
-        if isinstance(model, DigitDetector):
+        if registry.task(model_name) == "detection":
             found[model_name] = detect(model, written, device)
         else:
             logits = predict_logits(model, digits, len(digits))
@@ -86,34 +86,39 @@ def read(
 
 @torch.inference_mode()
 def detect(model: DigitDetector, written: Handwriting, device: torch.device) -> list[Found]:
-    """Find digits in the whole picture, brought to the size that they had in training."""
+    """Find digits in the whole picture, scaled to the size that digits have in training.
+
+    Returns:
+        The digits with a score of SCORE_THRESHOLD or more, from left to right.
+    """
     left, top, right, bottom = union_box(written.digits)
     longest = [max(b[2] - b[0], b[3] - b[1]) for b in written.digits]
-    scale = min(BOX / float(np.median(longest)), LARGEST / max(right - left, bottom - top))
+    scale = min(BOX / float(np.median(longest)), MAX_SIDE / max(right - left, bottom - top))
     size = [max(1, round(side * scale)) for side in (right - left, bottom - top)]
     cut = Image.fromarray(written.ink[top:bottom, left:right])
     ink = np.asarray(cut.resize((size[0], size[1]), Image.Resampling.BILINEAR))
-    # A scene is at least as large as in training, and whole cells of the feature map.
+    # At least as large as a scene of the training, and a multiple of the feature map's stride.
     width, height = (max(model.side, 4 * -(-(side + 2 * MARGIN) // 4)) for side in size)
     x, y = (width - size[0]) // 2, (height - size[1]) // 2
     scene = np.zeros((height, width), dtype=np.float32)
     scene[y : y + size[1], x : x + size[0]] = ink / max(float(ink.max()), 1e-6)
     pixels = torch.from_numpy(np.rint(scene * 255).astype(np.uint8))
-    model.eval()
-    # torchvision would shrink a scene that is larger than those of the training, and look at no
-    # more places than there.
+    # torchvision shrinks a scene that is larger than those of the training, and limits how many
+    # boxes it considers. The limits are raised in a copy: the next picture starts from the model's.
+    model = copy.deepcopy(model).eval()
     model.transform.min_size, model.transform.max_size = (min(scene.shape),), max(scene.shape)
     model.roi_heads.detections_per_img = 2 * len(written.digits) + 20
     for limit in (model.rpn._pre_nms_top_n, model.rpn._post_nms_top_n):
         limit["testing"] = max(limit["testing"], 20 * len(written.digits))
-    (answer,) = model(list(to_input(pixels[None].to(device))))
-    answer = {key: value.cpu() for key, value in answer.items()}
+    (prediction,) = model(list(to_input(pixels[None].to(device))))
+    prediction = {key: value.cpu() for key, value in prediction.items()}
+    # From pixels of the scene to pixels of the picture.
     corner = torch.tensor([left, top, left, top]) - torch.tensor([x, y, x, y]) / scale
-    boxes = answer["boxes"] / scale + corner
-    rows = zip(
-        boxes.tolist(), (answer["labels"] - 1).tolist(), answer["scores"].tolist(), strict=True
-    )
-    clear = [
-        Found(tuple(box), digit, score) for box, digit, score in rows if score >= SCORE_THRESHOLD
+    boxes = (prediction["boxes"] / scale + corner).tolist()
+    digits, scores = (prediction["labels"] - 1).tolist(), prediction["scores"].tolist()
+    found = [
+        Found(tuple(box), digit, score)
+        for box, digit, score in zip(boxes, digits, scores, strict=True)
+        if score >= SCORE_THRESHOLD
     ]
-    return sorted(clear, key=lambda found: found.box[0])
+    return sorted(found, key=lambda digit: digit.box[0])

@@ -1,126 +1,75 @@
-"""Which charts the report shows, and what is said under each."""
+"""A chart of the report: an SVG that is the same to the byte for the same figures, and its text."""
 
-from collections.abc import Sequence
+import base64
+import io
+from dataclasses import dataclass
 from typing import Any
 
-from mnist.reporting import plots
-from mnist.reporting.page import Chart
-from mnist.reporting.results import ModelResult
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
+
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",  # text stays text: small, searchable, in the reader's own font
+    "svg.hashsalt": "report",  # fixed ids
+    "text.parse_math": False,  # a $ in a class name is a $
+    "font.family": "sans-serif",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.3,
+}
 
 
-def make_charts(
-    results: Sequence[ModelResult], comparison: dict[str, Any], errors_shown: int
-) -> list[Chart]:
-    """Draw what all models share, then each model's own, in the order of `results`."""
-    titles = ", ".join(result.title for result in results)
-    charts = [
-        Chart(
-            "cost",
-            "Accuracy against cost",
-            "Test error with its 95 % interval over the arithmetic of classifying one digit. The "
-            "line joins the models that no other beats in both.",
-            plots.accuracy_against_cost(results),
-        ),
-        Chart(
-            "loss",
-            "Loss per epoch",
-            "Training loss, on augmented images and smoothed labels, which keep it from falling "
-            "to 0 (of Faster R-CNN: the sum of its four losses), and validation loss on plain "
-            "ones. The dashed line joins the first and the last loss that the lab reported.",
-            plots.loss_curves(results),
-        ),
-        Chart(
-            "accuracy",
-            "Accuracy per epoch",
-            "Share of the validation images classified correctly.",
-            plots.accuracy_curves(results),
-        ),
-        Chart(
-            "disagreement",
-            "Disagreement",
-            "On how many of the test digits two models answer differently.",
-            plots.disagreement([r.name for r in results], comparison["disagreement"]),
-        ),
-        Chart(
-            "reliability",
-            "Reliability",
-            "Share of right answers among those given with some confidence, before calibration: "
-            "above the diagonal a model is better than it says.",
-            plots.reliability_diagram(results),
-        ),
-        Chart(
-            "errors",
-            "Digits that some model gets wrong",
-            "Place in the test split, true digit, and below what each model says "
-            f"({titles}; -: nothing found), those wrong in most models first.",
-            plots.error_gallery(results, errors_shown),
-        ),
-    ]
-    digits = results[0].robustness_examples["digits"]
-    charts.append(
-        Chart(
-            "robustness",
-            "Robustness",
-            f"Accuracy in % on {digits:,} test digits, clean and corrupted in fifteen ways; the "
-            "pictures are of one of them. MNIST-C style: the kinds are those of MNIST-C, the "
-            "strengths are our own, so no figure here compares with one published for MNIST-C.",
-            plots.robustness(results),
-        )
-    )
-    attacked = [result for result in results if result.attacked("fgsm")]
-    if attacked:
-        charts.append(
-            Chart(
-                "attacks",
-                "Adversarial digits",
-                f"Accuracy on {attacked[0].robustness_examples['attacked_digits']} test digits "
-                "changed, within limits, to mislead the model: by one step along the sign of its "
-                "gradient (FGSM, lines) and by many small ones (PGD, crosses). A detector is not "
-                "attacked.",
-                plots.attacks(attacked),
-            )
-        )
-    for result in results:
-        charts.append(
-            Chart(
-                f"confusion_{result.name}",
-                f"Confusion matrix: {result.title}",
-                "Test digits by actual and predicted class; the darker, the more errors.",
-                plots.confusion_matrix(result),
-            )
-        )
-        if result.attention:
-            charts.append(
-                Chart(
-                    f"attention_{result.name}",
-                    f"Where it looks: {result.title}",
-                    "Attention rollout: the redder, the more of a patch reaches the classifier. "
-                    "Above right answers, below errors (actual → predicted).",
-                    plots.attention_maps(result),
-                )
-            )
-        if result.scenes:
-            detection = result.quality["detection"]
-            charts.append(
-                Chart(
-                    f"scenes_{result.name}",
-                    f"Scenes of test digits: {result.title}",
-                    "Dotted: the true boxes; in colour: the boxes found and their digits. Above "
-                    "the first scenes, below those with most mistakes. A detector is the right "
-                    "tool where it is not known how many objects there are or where: it answers "
-                    "both in one pass. What it costs to classify one centred digit with it stands "
-                    "under Accuracy against cost.",
-                    plots.scenes(result),
-                )
-            )
-            charts.append(
-                Chart(
-                    f"precision_{result.name}",
-                    f"Mean average precision: {result.title}",
-                    "COCO's mAP, the mean over overlaps of 0.5 to 0.95, of each digit; of all "
-                    f"{detection['map']:.3f}, at an overlap of 0.5 {detection['map_50']:.3f}, "
-                    f"at 0.75 {detection['map_75']:.3f}.",
-                    plots.precision_per_digit(result),
-                )
-            )
-    return charts
+@dataclass(frozen=True)
+class Chart:
+    """An SVG with its file name (without ending), heading and description."""
+
+    name: str
+    heading: str
+    description: str
+    svg: str
+
+    @property
+    def data_uri(self) -> str:
+        return "data:image/svg+xml;base64," + base64.b64encode(self.svg.encode()).decode()
+
+
+def new_figure(width: float, height: float) -> tuple[Figure, Axes]:
+    """Make a figure of so many inches with a single panel."""
+    figure, (axes,) = new_panels(1, 1, width, height)
+    return figure, axes
+
+
+def new_panels(
+    count: int, columns: int, width: float, height: float, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure with `count` panels of so many inches each, row by row.
+
+    Args:
+        options: as `Figure.subplots` takes them.
+    """
+    rows = max(1, -(-count // columns))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+        panels = list(figure.subplots(rows, columns, squeeze=False, **options).flat)
+    for axes in panels[count:]:
+        axes.axis("off")
+    return figure, panels[:count]
+
+
+def label_log_axis(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers: 0.1, 0.2, 0.5, 1."""
+    axis.set_major_locator(LogLocator(subs=(1, 2, 3, 5)))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
+
+
+def to_svg(figure: Figure) -> str:
+    text = io.StringIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    # matplotlib leaves blanks at the ends of lines, which git reports as errors
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines()) + "\n"

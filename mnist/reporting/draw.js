@@ -1,6 +1,6 @@
-// Draw a digit, and the small models answer while you draw: plain JavaScript, no network.
-// The models are what stages/evaluation/browser.py wrote down; the way from ink to 28x28 pixels is
-// that of stages/data/handwriting.py. Tests hold both to what Python makes of the same.
+// Draw a digit, and the small models classify it while you draw: plain JavaScript, no network.
+// mnist/evaluation/web_export.py exports the models; ink becomes 28x28 pixels as in
+// mnist/recognition/pictures.py. Tests compare both with Python on the same input.
 "use strict";
 
 const SIDE = 28, BOX = 20;
@@ -13,7 +13,7 @@ function floats(text) {
   return new Float32Array(bytes(text).buffer);
 }
 
-// Replace the texts of a layer by arrays; a row of weights is its steps times their size.
+// Replace the base64 strings of a layer by arrays; a row of weights is its steps times its scale.
 function unpack(layer) {
   const result = { ...layer };
   for (const [key, value] of Object.entries(layer)) {
@@ -71,7 +71,7 @@ function pool(x, size) {
   return { channels: x.channels, height, width, values };
 }
 
-// x: rows of so many values each, as every function below
+// x: rows of `width` values each, as in every function below
 function linear(x, layer) {
   const inputs = layer.weight.length / layer.outputs, rows = x.values.length / inputs;
   const values = new Float32Array(rows * layer.outputs);
@@ -123,8 +123,8 @@ function attention(x, layer) {
         for (let i = 0; i < width; i++) score += qkv[at(t, 0) + i] * qkv[at(s, 1) + i];
         scores.push(score / Math.sqrt(width));
       }
-      softmax(scores).forEach((share, s) => {
-        for (let i = 0; i < width; i++) mixed[t * dim + head * width + i] += share * qkv[at(s, 2) + i];
+      softmax(scores).forEach((weight, s) => {
+        for (let i = 0; i < width; i++) mixed[t * dim + head * width + i] += weight * qkv[at(s, 2) + i];
       });
     }
   }
@@ -144,7 +144,7 @@ function perceptron(x, layer) {
   return add(x, linear(hidden, layer.second));
 }
 
-// From channels of places to a token a place
+// From channels of positions to a token per position
 function tokens(x) {
   const places = x.height * x.width, values = new Float32Array(x.values.length);
   for (let c = 0; c < x.channels; c++) {
@@ -180,7 +180,7 @@ function classify(model, pixels) {
   return softmax(x.values);
 }
 
-// Smaller by averaging under a triangle, larger by a line from value to value, one axis at a time;
+// Resize along one axis: average under a triangle to reduce, interpolate linearly to enlarge;
 // rows of values in, rows out
 function resized(rows, size) {
   const scale = rows.length / size, reach = Math.max(1, scale);
@@ -190,9 +190,9 @@ function resized(rows, size) {
     const last = Math.min(rows.length, Math.floor(centre + reach + 0.5));
     let sum = 0;
     for (let j = first; j < last; j++) {
-      const share = Math.max(0, 1 - Math.abs((j + 0.5 - centre) / reach));
-      sum += share;
-      for (let k = 0; k < result.length; k++) result[k] += share * rows[j][k];
+      const weight = Math.max(0, 1 - Math.abs((j + 0.5 - centre) / reach));
+      sum += weight;
+      for (let k = 0; k < result.length; k++) result[k] += weight * rows[j][k];
     }
     return result.map((value) => value / sum);
   });
@@ -202,12 +202,11 @@ function transposed(rows) {
   return Array.from({ length: rows[0].length }, (_, i) => Float64Array.from(rows, (row) => row[i]));
 }
 
-// What MNIST would have made of ink 0..1 (width x height, row by row): 784 grey values, or null
-// where nothing is written
-function prepare(ink, width, height, least = 0.5) {
+// Prepare ink 0..1 (width x height, row by row) like MNIST: 784 grey values, or null without ink
+function prepare(ink, width, height, threshold = 0.5) {
   let left = width, right = 0, top = height, bottom = 0;
   for (let i = 0; i < ink.length; i++) {
-    if (ink[i] <= least) continue;
+    if (ink[i] <= threshold) continue;
     const x = i % width, y = Math.floor(i / width);
     left = Math.min(left, x); right = Math.max(right, x + 1);
     top = Math.min(top, y); bottom = Math.max(bottom, y + 1);
@@ -236,15 +235,15 @@ function start() {
   const data = JSON.parse(document.getElementById("models").textContent);
   const models = data.map((model) => ({ ...model, layers: model.layers.map(unpack) }));
   const canvas = document.getElementById("canvas"), seen = document.getElementById("seen");
-  const answers = document.getElementById("answers"), verdict = document.getElementById("verdict");
+  const predictions = document.getElementById("predictions"), verdict = document.getElementById("verdict");
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   let strokes = [], waiting = false;
 
   for (const model of models) {
     const bars = Array.from({ length: 10 }, (_, d) =>
       `<div class="bar"><span>${d}</span><i></i><b></b></div>`).join("");
-    answers.insertAdjacentHTML("beforeend", `<section><h3></h3>${bars}</section>`);
-    answers.lastElementChild.querySelector("h3").textContent = model.title;
+    predictions.insertAdjacentHTML("beforeend", `<section><h3></h3>${bars}</section>`);
+    predictions.lastElementChild.querySelector("h3").textContent = model.title;
   }
 
   function ink() {
@@ -262,11 +261,11 @@ function start() {
       for (const point of stroke) pen.lineTo(...point);
       pen.stroke();
     }
-    if (!waiting) requestAnimationFrame(answer); // not for each of many moves between two frames
+    if (!waiting) requestAnimationFrame(predict); // not for each of many moves between two frames
     waiting = true;
   }
 
-  function answer() {
+  function predict() {
     waiting = false;
     const pixels = prepare(ink(), canvas.width, canvas.height);
     const picture = new ImageData(SIDE, SIDE);
@@ -275,19 +274,19 @@ function start() {
       picture.data.set([grey, grey, grey, 255], 4 * i);
     }
     seen.getContext("2d").putImageData(picture, 0, 0);
-    const said = models.map((model, i) => {
-      const shares = pixels ? classify(model, pixels) : Array(10).fill(0);
-      const best = shares.indexOf(Math.max(...shares));
-      answers.children[i].querySelectorAll(".bar").forEach((bar, d) => {
+    const predicted = models.map((model, i) => {
+      const probabilities = pixels ? classify(model, pixels) : Array(10).fill(0);
+      const best = probabilities.indexOf(Math.max(...probabilities));
+      predictions.children[i].querySelectorAll(".bar").forEach((bar, d) => {
         bar.classList.toggle("best", Boolean(pixels) && d === best);
-        bar.children[1].style.width = `${(100 * shares[d]).toFixed(1)}%`;
-        bar.children[2].textContent = pixels ? `${(100 * shares[d]).toFixed(1)} %` : "";
+        bar.children[1].style.width = `${(100 * probabilities[d]).toFixed(1)}%`;
+        bar.children[2].textContent = pixels ? `${(100 * probabilities[d]).toFixed(1)} %` : "";
       });
       return best;
     });
     if (!pixels) verdict.textContent = "Draw a digit from 0 to 9.";
-    else if (new Set(said).size === 1) verdict.textContent = `It is a ${said[0]}.`;
-    else verdict.textContent = `They disagree: ${models.map((m, i) => `${m.title} says ${said[i]}`).join(", ")}.`;
+    else if (new Set(predicted).size === 1) verdict.textContent = `It is a ${predicted[0]}.`;
+    else verdict.textContent = `The models disagree: ${models.map((m, i) => `${m.title} ${predicted[i]}`).join(", ")}.`;
   }
 
   function place(event) {

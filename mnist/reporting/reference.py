@@ -1,17 +1,18 @@
-"""The figures of the university lab that this project began as: what ours are held against."""
+"""The figures of the university lab that this project began as; ours are compared with them."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class LabResult:
-    """What the lab reported; None where it did not. Accuracy and F1 were equal throughout."""
+    """What the lab reported on MNIST; None where it did not. Accuracy and F1-score were equal."""
 
     accuracy: float | None = None
     epochs: int | None = None
     first_loss: float | None = None
     last_loss: float | None = None
-    train_seconds: float | None = None  # on a GPU
+    train_seconds: float | None = None
+    """on a GPU"""
     note: str = ""
 
 

@@ -1,143 +1,168 @@
-"""Everything that git holds about one model, read for the report."""
+"""Everything that git holds about the models, read for the report."""
 
 import csv
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from mnist.data.checksums import is_mnist
 from mnist.errors import UserError
+from mnist.params import Params
 from mnist.reporting.reference import LAB, LabResult
-
-TITLES = {
-    "cnn": "CNN",
-    "frcnn": "Faster R-CNN",
-    "vgg16": "VGG16",
-    "alexnet": "AlexNet",
-    "vit": "Vision Transformer",
-}
-
-
-ATTACKS = ("fgsm", "pgd")
+from mnist.reporting.seeds import Spread, read_spreads
+from mnist.reporting.style import Style, style
 
 
 @dataclass(frozen=True)
 class ModelResult:
+    """The files of one model; all rates are 0..1."""
+
     name: str
-    title: str
-    quality: dict[str, Any]  # metrics/<model>.json
+    metrics: dict[str, Any]  # metrics/test/<model>.json
+    details: dict[str, Any]  # metrics/details/<model>.json
     training: dict[str, Any]  # metrics/train/<model>.json
     curve: list[dict[str, float]]  # metrics/curves/<model>.csv
-    labels: np.ndarray  # (N,) the true digits
-    predicted: np.ndarray  # (N,) -1 where a detector found none
-    probabilities: np.ndarray  # (N, 10)
-    reliability: list[dict[str, float]]  # metrics/reliability/<model>.csv
-    robustness: list[tuple[str, float, float]]  # corruption or attack, strength, accuracy
-    robustness_examples: dict[str, Any]  # how many digits, and pictures of one
-    misclassified: list[dict[str, Any]]
-    page: dict[str, Any] | None  # the model itself, where the page can run it
-    attention: list[dict[str, Any]]  # empty for models without
-    scenes: list[dict[str, Any]]  # empty for all but a detector
-    timing: dict[str, Any] | None  # None when it is of other weights than those evaluated
-    benchmark: dict[str, Any] | None  # its part of metrics/benchmark.json
-    machine: dict[str, Any] | None  # that this was measured on
-    lab: LabResult
+    labels: np.ndarray  # (N,) the true classes
+    predicted: np.ndarray  # (N,) -1 where a detector found nothing
+    probabilities: np.ndarray  # (N, classes), before temperature scaling
+    reliability: list[dict[str, str]]  # metrics/reliability/<model>.csv
+    robustness: dict[str, float]  # accuracy by corruption; "none": clean images
+    corrupted_images: int  # number of test images that were corrupted
+    attacks: list[dict[str, str]]  # metrics/attacks/<model>.csv; empty for a detector
+    examples: dict[str, Any]  # metrics/examples/<model>.json
+    timing: dict[str, Any] | None  # None where it is of other weights than those evaluated
 
     @property
-    def corrupted(self) -> dict[str, float]:
-        """Accuracy by corruption."""
-        others = ("none", *ATTACKS)
-        return {kind: share for kind, _, share in self.robustness if kind.split()[0] not in others}
+    def style(self) -> Style:
+        return style(self.name)
+
+    @property
+    def title(self) -> str:
+        return self.style.title
+
+    @property
+    def lab(self) -> LabResult:
+        return LAB.get(self.name, LabResult())
+
+    @property
+    def correct(self) -> np.ndarray:
+        """(N,) whether each prediction is correct."""
+        return self.predicted == self.labels
 
     @property
     def mean_corrupted(self) -> float:
         """Accuracy, mean over the corruptions."""
-        return sum(self.corrupted.values()) / len(self.corrupted)
+        rates = [rate for kind, rate in self.robustness.items() if kind != "none"]
+        return sum(rates) / len(rates)
 
-    def attacked(self, kind: str) -> list[tuple[float, float]]:
-        """Largest change of a pixel and accuracy; empty for a model that is not attacked."""
-        return [(eps, share) for name, eps, share in self.robustness if name.split()[0] == kind]
+
+@dataclass(frozen=True)
+class Results:
+    """What the report is made from."""
+
+    data: str
+    """name of the data set"""
+    classes: tuple[str, ...]
+    is_mnist: bool
+    """whether MNIST's own reference figures, label errors and canvas apply"""
+    models: tuple[ModelResult, ...]
+    benchmark: dict[str, Any]
+    """metrics/benchmark.json: figures by model, `machine`, `time_to_99`; may be empty"""
+    spreads: dict[str, Spread]
+    """of the accuracy over seeds, by model"""
 
     @property
-    def right(self) -> np.ndarray:
-        """(N,) whether each answer is right."""
-        return self.predicted == self.labels
+    def labels(self) -> np.ndarray:
+        """(N,) the true classes, the same for every model."""
+        return self.models[0].labels
+
+    @property
+    def titles(self) -> dict[str, str]:
+        return {result.name: result.title for result in self.models} | {"ensemble": "Ensemble"}
+
+    def class_name(self, label: int, missing: str = "-") -> str:
+        """Return the name of a class; `missing` for -1, where a detector found nothing."""
+        return missing if label < 0 else self.classes[label]
 
 
-def read_result(metrics: Path, name: str) -> ModelResult:
-    """Read the files of model `name` below the folder `metrics`.
+def read_results(metrics: Path, params: Params) -> Results:
+    """Read the files of every model of `params` below the folder `metrics`.
 
     Raises:
         UserError: one is missing or damaged.
     """
-    measured = read_benchmark(metrics / "benchmark.json")
-    try:
-        examples = _json(metrics / f"examples/{name}.json")
-        robustness = _rows(metrics / f"robustness/{name}.csv")
-        with open(metrics / f"predictions/{name}.csv", encoding="utf-8") as file:
-            answers = np.loadtxt(file, delimiter=",", skiprows=1, ndmin=2)
-        return ModelResult(
-            name=name,
-            title=TITLES.get(name, name),
-            quality=_json(metrics / f"{name}.json"),
-            training=_json(metrics / f"train/{name}.json"),
-            curve=_numbers(metrics / f"curves/{name}.csv"),
-            labels=answers[:, 0].astype(int),
-            predicted=answers[:, 1].astype(int),
-            probabilities=answers[:, 2:],
-            reliability=_numbers(metrics / f"reliability/{name}.csv"),
-            robustness=[
-                (row["corruption"], float(row["severity"]), float(row["accuracy"]))
-                for row in robustness
-            ],
-            robustness_examples=examples["robustness"],
-            misclassified=examples["misclassified"],
-            page=examples.get("page"),
-            attention=examples.get("attention", []),
-            scenes=examples.get("scenes", []),
-            timing=_timing(metrics / f"timing/{name}.json", examples["weights_sha256"]),
-            benchmark=measured.get(name),
-            machine=measured.get("machine"),
-            lab=LAB.get(name, LabResult()),
-        )
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{error.filename} is missing; run `dvc repro evaluate@{name}`, which makes it."
-        ) from None
-    except (ValueError, KeyError, IndexError) as error:
-        raise UserError(
-            f"the files of {name} in {metrics} are damaged ({error}); "
-            f"run `dvc repro -f evaluate@{name}`."
-        ) from None
+    timings = read_json(metrics / "timing.json")
+    models = tuple(_read_model(metrics, name, timings) for name in params.models)
+    return Results(
+        data=params.data.name,
+        classes=tuple(params.data.classes),
+        is_mnist=is_mnist(models[0].labels),
+        models=models,
+        benchmark=read_json(metrics / "benchmark.json"),
+        spreads=read_spreads(
+            metrics / "seeds.csv", {r.name: r.examples["weights_sha256"] for r in models}
+        ),
+    )
 
 
-def read_benchmark(path: Path) -> dict[str, Any]:
-    """Read metrics/benchmark.json: figures by model, `machine`, `time_to_99`; empty without one.
+def _read_model(metrics: Path, name: str, timings: dict[str, Any]) -> ModelResult:
+    path = metrics / f"predictions/{name}.csv"
+    with _reading(path):
+        predictions = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, encoding="utf-8")
+        labels, predicted = predictions[:, :2].astype(int).T
+    path = metrics / f"robustness/{name}.csv"
+    corruptions = read_csv(path)
+    with _reading(path):
+        robustness = {row["corruption"]: float(row["accuracy"]) for row in corruptions}
+        corrupted_images = int(corruptions[0]["digits"])
+    path = metrics / f"curves/{name}.csv"
+    with _reading(path):
+        curve = [{key: float(value) for key, value in row.items()} for row in read_csv(path)]
+    examples = read_json(metrics / f"examples/{name}.json")
+    timing = timings.get(name)
+    if timing and timing["weights_sha256"] != examples["weights_sha256"]:
+        timing = None
+    return ModelResult(
+        name=name,
+        metrics=read_json(metrics / f"test/{name}.json"),
+        details=read_json(metrics / f"details/{name}.json"),
+        training=read_json(metrics / f"train/{name}.json"),
+        curve=curve,
+        labels=labels,
+        predicted=predicted,
+        probabilities=predictions[:, 2:],
+        reliability=read_csv(metrics / f"reliability/{name}.csv"),
+        robustness=robustness,
+        corrupted_images=corrupted_images,
+        attacks=read_csv(metrics / f"attacks/{name}.csv"),
+        examples=examples,
+        timing=timing,
+    )
 
-    Raises:
-        UserError: it is damaged.
-    """
-    try:
-        return _json(path) if path.exists() else {}
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); `git checkout {path}`.") from None
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file. Raises UserError when it is missing or damaged."""
+    with _reading(path):
+        return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _json(path: Path) -> dict[str, Any]:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    with open(path, encoding="utf-8", newline="") as file:
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """Read a CSV file, a dict per row. Raises UserError when it is missing."""
+    with _reading(path), open(path, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 
-def _numbers(path: Path) -> list[dict[str, float]]:
-    return [{key: float(value) for key, value in row.items()} for row in _rows(path)]
-
-
-def _timing(path: Path, weights: str) -> dict[str, Any] | None:
-    timing = _json(path) if path.exists() else {}
-    return timing if timing.get("weights_sha256") == weights else None
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    restore = f"restore it with `git checkout {path}`, or write it again with `dvc repro`"
+    try:
+        yield
+    except FileNotFoundError:
+        raise UserError(f"{path} is missing; {restore}.") from None
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise UserError(f"{path} is damaged ({error}); {restore}.") from None

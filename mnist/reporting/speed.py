@@ -3,39 +3,38 @@
 from collections.abc import Mapping
 from typing import Any
 
-from mnist.reporting.results import TITLES
-from mnist.reporting.table import as_markdown
+from mnist.reporting import markdown
+from mnist.reporting.style import style
 
 COLUMNS = (
     "Model",
     "Training, images/s",
-    "Share of sgemm",
-    "Against the plain recipe",
-    "One digit alone",
-    "One digit of 256",
+    "Fraction of sgemm",
+    "Speed-up over the baseline",
+    "Latency, batch of 1",
+    "Time per image, batch of 256",
 )
 
 
-def row(title: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
-    """Write down what was measured of one model."""
+def row(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
+    """Write what was measured of one model."""
     return (
-        title,
+        style(name).title,
         f"{figures['train_images_per_second']:,.0f}",
         f"{figures['share_of_sgemm']:.0%}",
-        f"{figures['speedup_vs_plain']:.1f} times as fast",
+        f"{figures['speedup_vs_plain']:.1f} times",
         f"{1000 / figures['infer_images_per_second_b1']:.3g} ms",
         f"{1000 / figures['infer_images_per_second_b256']:.3g} ms",
     )
 
 
-def benchmark(figures: Mapping[str, Any]) -> str:
-    """Write Markdown: a row a model, and below on what machine and how long 99 % takes."""
+def benchmark_markdown(figures: Mapping[str, Any]) -> str:
+    """Write a row per model, and below the machine and the time to 99 % accuracy."""
     if "machine" not in figures:
         return "Not measured yet; `make bench` does.\n"
     machine, goal = figures["machine"], figures.get("time_to_99")
     models = {k: v for k, v in figures.items() if k not in ("machine", "time_to_99")}
-    rows = [row(TITLES.get(name, name), of_model) for name, of_model in models.items()]
-    text = as_markdown(COLUMNS, rows)
+    text = markdown.table(COLUMNS, [row(name, of_model) for name, of_model in models.items()])
     text += (
         f"\nOn {machine['processor']}: {machine['threads']} threads, PyTorch {machine['torch']}, "
         f"float32 matrix products (sgemm) at {machine['sgemm_gflops']:.0f} GFLOP/s; medians of "
@@ -43,10 +42,11 @@ def benchmark(figures: Mapping[str, Any]) -> str:
     )
     if goal:
         text += (
-            f"\n99.0 % of the test digits: our CNN after {goal['cnn']:.0f} s of training "
-            f"({goal['cnn_epochs']:g} epochs), the tutorials' after {goal['plain']:.0f} s "
-            f"({goal['plain_epochs']} epochs): {goal['ratio']:.1f} times sooner. Ours "
-            "is the shortest whole cycle that gets there, in steps of a quarter of an epoch; the "
-            "shorter ones tried before do not count. The tutorials' is tested after each epoch.\n"
+            f"\nTo 99.0 % on the test split, our CNN trains for {goal['cnn']:.0f} s "
+            f"({goal['cnn_epochs']:g} epochs), the tutorials' CNN for {goal['plain']:.0f} s "
+            f"({goal['plain_epochs']} epochs): {goal['ratio']:.1f} times as long. Ours is the "
+            "shortest complete schedule that gets there, in steps of a quarter of an epoch; the "
+            "shorter ones that were tried first do not count. The tutorials' is tested after each "
+            "epoch.\n"
         )
     return text

@@ -1,4 +1,4 @@
-"""Whether differences between models are more than chance, when all answer the same questions."""
+"""Tests whether two models differ by more than chance on the same test images."""
 
 from collections.abc import Sequence
 
@@ -6,27 +6,27 @@ import numpy as np
 from scipy.stats import binomtest
 
 
-def mcnemar(right_a: np.ndarray, right_b: np.ndarray) -> tuple[int, int, float]:
-    """Compare two models by the answers that only one of them has right (McNemar, 1947).
+def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, float]:
+    """Run the exact two-sided McNemar test (McNemar, 1947).
 
     Args:
-        right_a, right_b: bool (N,), whether each answer is right.
+        correct_a, correct_b: bool (N,), whether each prediction of the model is correct.
 
     Returns:
-        How many only A has right, how many only B, and the probability of a split at least as
-        uneven if it were up to a fair coin (the exact test, two-sided).
+        How many images only A classifies correctly, how many only B, and the probability of a
+        split at least as uneven if each of these images went to A or B by a fair coin.
     """
-    only_a = int((right_a & ~right_b).sum())
-    only_b = int((right_b & ~right_a).sum())
+    only_a = int((correct_a & ~correct_b).sum())
+    only_b = int((correct_b & ~correct_a).sum())
     p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
     return only_a, only_b, float(p)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Correct p-values for being many (Holm, 1979): of twenty, one is below 5 % by chance.
+    """Correct p-values for multiple tests (Holm, 1979).
 
     Returns:
-        The corrected values in the same order, at most 1: those under 5 % stay so together.
+        The corrected values, 0..1, in the same order.
     """
     corrected = [0.0] * len(p_values)
     highest = 0.0

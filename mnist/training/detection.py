@@ -1,16 +1,18 @@
-"""Learning to find digits in scenes and to say which they are."""
-
-from collections.abc import Iterator
+"""Learning to find digits in scenes and to classify them."""
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mnist.data.scenes import make_scenes
-from mnist.models.frcnn import DigitDetector, classify_digits, targets
-from mnist.models.inference import to_input
-from mnist.params import FasterRCNN
+from mnist.data.scenes import Scenes, make_scenes, scene_count
+from mnist.models.frcnn import DigitDetector, targets
+from mnist.models.inference import classify_digits, to_input
+from mnist.params import FasterRCNNParams
+from mnist.training import distributed
+from mnist.training.randomness import generator_for
+from mnist.training.validation import validation_subset
 
+Split = tuple[Tensor, Tensor]
 Batch = tuple[Tensor, list[dict[str, Tensor]]]
 
 
@@ -19,39 +21,50 @@ class Detection:
 
     Args:
         training: uint8 images (N, 28, 28) and int64 labels (N,) that the scenes are made of.
-        validation: likewise; read for the curve only, each digit alone in a scene.
+        validation: likewise; used for the learning curve only, each digit alone in a scene.
+        seed: of the scenes.
     """
 
     def __init__(
-        self, training: tuple[Tensor, Tensor], validation: tuple[Tensor, Tensor], recipe: FasterRCNN
+        self, training: Split, validation: Split, recipe: FasterRCNNParams, seed: int
     ) -> None:
         self.device = training[0].device
         self.images, self.labels = training[0].cpu(), training[1].cpu()
-        self.validation = validation
-        self.recipe = recipe
-        scenes = recipe.scenes.scenes(len(self.images))
+        self.validation, self.subset = validation, validation_subset(*validation)
+        self.recipe, self.seed = recipe, seed
+        scenes = scene_count(len(self.images), recipe.scenes)
         self.batch_size = max(1, min(recipe.batch_size, scenes))
         self.steps_per_epoch = scenes // self.batch_size
+        self.shard = distributed.shard(self.batch_size)
+        self.epoch, self.scenes = 0, self._make_scenes(0)
 
-    def epoch(self, generator: torch.Generator, share: slice = slice(None)) -> Iterator[Batch]:
-        """Yield float scenes (batch, 1, side, side) in 0..1 and what they hold."""
-        rotate, shear = self.recipe.rotate, self.recipe.shear
+    def _make_scenes(self, epoch: int) -> tuple[Scenes, list[tuple[Tensor, Tensor]]]:
         scenes = make_scenes(
-            self.images, self.labels, self.recipe.scenes, generator, rotate=rotate, shear=shear
-        )
-        scenes = scenes.to(self.device)
-        contents = scenes.digits()
-        for step in range(self.steps_per_epoch):
-            batch = slice(step * self.batch_size, (step + 1) * self.batch_size)
-            yield to_input(scenes.images[batch][share]), targets(contents[batch][share])
+            self.images,
+            self.labels,
+            self.recipe.scenes,
+            generator_for(self.seed, "scenes", epoch),
+            rotate=self.recipe.rotate,
+            shear=self.recipe.shear,
+        ).to(self.device)
+        return scenes, scenes.digits()
+
+    def batch(self, step: int) -> Batch:
+        """Return float scenes (batch, 1, side, side) in 0..1 and their boxes and labels."""
+        epoch, position = divmod(step, self.steps_per_epoch)
+        if epoch != self.epoch:
+            self.epoch, self.scenes = epoch, self._make_scenes(epoch)
+        scenes, digits = self.scenes
+        chosen = slice(position * self.batch_size, (position + 1) * self.batch_size)
+        return to_input(scenes.images[chosen][self.shard]), targets(digits[chosen][self.shard])
 
     def loss(self, model: DigitDetector, batch: Batch) -> Tensor:
         scenes, contents = batch
         losses = model(list(scenes), contents)
         return torch.stack(list(losses.values())).sum()
 
-    def score(self, model: DigitDetector) -> tuple[float, float]:
-        images, labels = self.validation
+    def validate(self, model: DigitDetector, *, whole: bool) -> tuple[float, float, int]:
+        images, labels = self.validation if whole else self.subset
         logits, found = classify_digits(model, images, batch_size=100)
         accuracy = ((logits.argmax(dim=1) == labels) & found).cpu().double().mean().item()
-        return F.cross_entropy(logits, labels).item(), accuracy
+        return F.cross_entropy(logits, labels).item(), accuracy, len(labels)

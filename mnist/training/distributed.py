@@ -1,13 +1,12 @@
-"""Several processes that train one model, on one machine or many: data-parallel training.
+"""Data-parallel training: several processes train one model, on one machine or many.
 
-`torchrun` starts them and tells each its number. Each takes its share of every batch; PyTorch's
+`torchrun` starts the processes and tells each its rank. Each takes its shard of every batch, and
 DistributedDataParallel (Li et al., 2020) averages the gradients, so all take the same step.
 """
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -17,68 +16,70 @@ from torch.nn.parallel import DistributedDataParallel
 
 from mnist.errors import UserError
 
-PATIENCE = timedelta(minutes=10)  # for the slowest of the others, before it is taken for dead
-
-
-@dataclass(frozen=True)
-class Processes:
-    """How many processes train together, and which of them this is: 0 is the one that writes."""
-
-    count: int = 1
-    rank: int = 0
-
-    def share(self, batch_size: int) -> slice:
-        """Which part of each batch is this process's; the shares are equally large.
-
-        Raises:
-            UserError: they cannot be.
-        """
-        size, left = divmod(batch_size, self.count)
-        if left:
-            raise UserError(
-                f"a batch of {batch_size} is not divisible by {self.count} processes; change "
-                "batch_size or the number of processes."
-            )
-        return slice(self.rank * size, (self.rank + 1) * size)
-
-    def wrap(self, model: nn.Module) -> Any:
-        """Return what to call for a training step; alone, that is the model itself."""
-        return DistributedDataParallel(model) if self.count > 1 else model
-
-    def mean(self, value: Tensor) -> Tensor:
-        """The mean of `value` over all processes."""
-        value = value.clone()
-        if self.count > 1:
-            distributed.all_reduce(value)
-        return value / self.count
-
-    def wait(self) -> None:
-        """Wait until all have come here: none has died on the way."""
-        if self.count > 1:
-            distributed.barrier()
-
-
-ALONE = Processes()
+TIMEOUT = timedelta(minutes=10)  # how long a process waits for the slowest of the others
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[Processes]:
-    """Join the other processes that torchrun has started, if any.
+def process_group(device: torch.device) -> Iterator[None]:
+    """Join the processes that torchrun has started; a single process joins nothing.
 
     Raises:
-        UserError: the gradients of this kind of device cannot be sent.
+        UserError: this kind of device cannot exchange gradients.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if count == 1:
-        yield ALONE
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield
         return
     backends = {"cpu": "gloo", "cuda": "nccl"}
     if device.type not in backends:
         raise UserError(
-            f"several processes cannot share {device}; start one, or set runtime.device = cpu."
+            f"several processes cannot train on {device}; start one, or set runtime.device = cpu."
         )
-    distributed.init_process_group(backends[device.type], timeout=PATIENCE)
+    distributed.init_process_group(backends[device.type], timeout=TIMEOUT)
     try:
-        yield Processes(count, distributed.get_rank())
+        yield
     finally:
         distributed.destroy_process_group()
+
+
+def world_size() -> int:
+    """Return the number of processes that train together."""
+    return distributed.get_world_size() if distributed.is_initialized() else 1
+
+
+def rank() -> int:
+    """Return the number of this process, from 0; process 0 writes the results."""
+    return distributed.get_rank() if distributed.is_initialized() else 0
+
+
+def shard(batch_size: int) -> slice:
+    """Return this process's part of each batch; all parts have the same size.
+
+    Raises:
+        UserError: the batch cannot be divided evenly.
+    """
+    size, left = divmod(batch_size, world_size())
+    if left:
+        raise UserError(
+            f"a batch of {batch_size} is not divisible by {world_size()} processes; change "
+            "batch_size or the number of processes."
+        )
+    return slice(rank() * size, (rank() + 1) * size)
+
+
+def ddp_model(model: nn.Module) -> Any:
+    """Return what to call in a training step: the model itself, or wrapped to share gradients."""
+    return DistributedDataParallel(model) if world_size() > 1 else model
+
+
+def mean(value: Tensor) -> Tensor:
+    """Return the mean of `value` over all processes."""
+    value = value.clone()
+    if world_size() > 1:
+        distributed.all_reduce(value)
+    return value / world_size()
+
+
+def barrier() -> None:
+    """Wait until all processes have come here, so that none has died on the way."""
+    if world_size() > 1:
+        distributed.barrier()

@@ -1,6 +1,6 @@
-"""Averaged weights: the mean over the last steps is better than the last step's weights.
+"""Exponential moving average of the weights, which is better than the last step's weights.
 
-An exponential moving average (Polyak & Juditsky, 1992, as used by Tarvainen & Valpola, 2017).
+Polyak & Juditsky (1992), as used by Tarvainen & Valpola (2017).
 """
 
 from copy import deepcopy
@@ -9,14 +9,17 @@ import torch
 from torch import nn
 
 
-class Average(nn.Module):
-    """A copy of `model` whose weights and buffers follow it at every `update`.
+class EMA(nn.Module):
+    """A copy of `model`, in `module`, whose weights and buffers follow it at every `update`.
 
-    Early on the average reaches back over a tenth of the updates so far, not over 1 / (1 - decay):
-    the random initial weights are soon forgotten.
+    After n updates, `min(decay, (1 + n) / (10 + n))` of the average is kept, so the random initial
+    weights are soon forgotten, also in short trainings.
+
+    `torch.optim.swa_utils.AveragedModel` has no such warm-up, and cannot average the integer
+    counter of batch normalisation.
 
     Args:
-        decay: share of the average that an update keeps, 0..1.
+        decay: fraction of the average that an update keeps, 0..1.
     """
 
     updates: torch.Tensor
@@ -25,7 +28,7 @@ class Average(nn.Module):
         super().__init__()
         self.module = deepcopy(model)
         self.decay = decay
-        # On the CPU wherever the model is: a GPU would have to be waited for to tell it.
+        # On the CPU wherever the model is: reading it must not wait for a GPU.
         self.register_buffer("updates", torch.tensor(0))
 
     @torch.no_grad()

@@ -1,62 +1,58 @@
 """One training of a model at a time, and none that outlives the `dvc` that started it.
 
-`kill -9` on DVC leaves its stage running, and the next `dvc repro` would start a second one beside
-it, both writing the same files.
+After `kill -9` on DVC its stage would go on, and the next `dvc repro` would start a second one
+beside it.
 """
 
-import fcntl
 import os
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psutil
+from filelock import FileLock, Timeout
+
 from mnist.errors import UserError
 
-PATIENCE = 15.0  # seconds that a process has to die in whose DVC was killed
+LOCK_TIMEOUT = 15.0  # seconds; a stage whose DVC was killed ends within less
 
 
 @contextmanager
-def alone(lock: Path) -> Iterator[None]:
-    """Hold `lock` while the block runs; the system lets go of it however the process ends.
+def training_lock(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` during the block; it is free again however the process ends.
 
     Raises:
-        UserError: another process has held it for `PATIENCE` seconds.
+        UserError: another process has held it for `LOCK_TIMEOUT` seconds.
     """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with open(lock, "a+", encoding="utf-8") as file:
-        end = time.monotonic() + PATIENCE
-        while not _taken(file.fileno()):
-            if time.monotonic() > end:
-                file.seek(0)
-                raise UserError(
-                    f"process {file.read()} is at the same training ({lock}); wait until it ends, "
-                    "or stop it."
-                )
-            time.sleep(0.1)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield
-
-
-def _taken(descriptor: int) -> bool:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = path.with_suffix(".pid")
+    lock = FileLock(path)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        lock.acquire(timeout=LOCK_TIMEOUT)
+    except Timeout:
+        pid = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
+        raise UserError(
+            f"process {pid} is at the same training ({path}); wait until it ends, or stop it."
+        ) from None
+    try:
+        holder.write_text(str(os.getpid()), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
 
 
-def die_with_dvc() -> None:
-    """Where DVC has started this process, end it as SIGTERM does once DVC is gone."""
-    if "DVC_STAGE" in os.environ:
-        threading.Thread(target=_outlive_not, args=(os.getppid(),), daemon=True).start()
+def stop_with_dvc() -> None:
+    """If DVC has started this process, stop it, as SIGTERM does, as soon as DVC is gone."""
+    if "DVC_STAGE" not in os.environ:
+        return
+    for process in psutil.Process().parents():
+        if any("dvc" in Path(word).name for word in process.cmdline()[:3]):
+            threading.Thread(target=_stop_after, args=(process,), daemon=True).start()
+            return
 
 
-def _outlive_not(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
+def _stop_after(dvc: psutil.Process) -> None:
+    dvc.wait()
     os.kill(os.getpid(), signal.SIGTERM)

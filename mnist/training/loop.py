@@ -1,223 +1,148 @@
-"""The training loop that all models share: plain PyTorch, everything in sight.
+"""The training loop that all models use, in plain PyTorch.
 
-What is learnt, and from which batches, is a `Task`: classification.py and detection.py.
+What is learnt, and from which batches, is a `Task`: see classification.py and detection.py.
 """
 
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from itertools import islice
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
-from tqdm import tqdm
 
-from mnist.errors import UserError
-from mnist.params import Training
-from mnist.training.checkpoint import Checkpoints, State, rng_states, set_rng_states
-from mnist.training.distributed import ALONE, Processes
-from mnist.training.ema import Average
-from mnist.training.schedule import one_cycle
-
-STEPS_BETWEEN_READINGS = 20  # reading the loss makes the device wait, so not at every step
-STEPS_BETWEEN_AVERAGES = 4  # weights change little in 4 steps, and averaging reads them all
-
-
-@dataclass(frozen=True)
-class EpochScore:
-    """One row of the learning curve. The training loss is the mean over the steps."""
-
-    epoch: float
-    train_loss: float
-    val_loss: float
-    val_accuracy: float
-
-
-@dataclass
-class Trained:
-    """What comes out of a training."""
-
-    model: nn.Module
-    curve: list[EpochScore] = field(default_factory=list)
-    samples: int = 0
-    seconds: float = 0.0
+from mnist.params import TrainingParams
+from mnist.training import distributed
+from mnist.training.checkpoint import Checkpoint
+from mnist.training.curve import CurveRow, LearningCurve, validation_steps
+from mnist.training.ema import EMA
+from mnist.training.progress import Progress
+from mnist.training.randomness import derive_seed
 
 
 class Task(Protocol):
-    """What a model is to learn, and how well it has."""
+    """What a model learns: batches, a loss and a validation."""
 
+    seed: int
     batch_size: int
-    """images a step"""
+    """images per step, over all processes"""
     steps_per_epoch: int
 
-    def epoch(self, generator: torch.Generator, share: slice = slice(None)) -> Iterator[Any]:
-        """Yield this process's share of the batches of one epoch.
-
-        The draws from `generator`, order and distortion, are the same whatever the share.
-        """
+    def batch(self, step: int) -> Any:
+        """Return this process's shard of the batch of `step`, a function of seed and step alone."""
 
     def loss(self, model: Any, batch: Any) -> Tensor:
-        """Return what to descend on, a mean over `batch`."""
+        """Return the loss to minimise, a mean over `batch`."""
 
-    def score(self, model: Any) -> tuple[float, float]:
-        """Return loss and accuracy on the validation split."""
+    def validate(self, model: Any, *, whole: bool) -> tuple[float, float, int]:
+        """Return loss and accuracy on validation images, and their number; a subset or all."""
+
+
+@dataclass
+class TrainResult:
+    """A trained model, in inference mode, and how the training went."""
+
+    model: nn.Module
+    samples: int
+    """images seen in training, counted once per epoch"""
+    curve: list[CurveRow]
+    seconds: float
+    """of training, without validation and checkpoints"""
 
 
 def train(
     model: nn.Module,
     task: Task,
-    recipe: Training,
-    seed: int,
-    device: torch.device,
-    *,
-    head_lr: float | None = None,
+    recipe: TrainingParams,
     precision: torch.dtype = torch.float32,
-    processes: Processes = ALONE,
-    checkpoints: Checkpoints | None = None,
-) -> Trained:
-    """Train `model` on `device` and return it with averaged weights, ready for inference.
+    checkpoint: Checkpoint | None = None,
+    curve_file: Path | None = None,
+) -> TrainResult:
+    """Train `model`, on the device it is on, and return it with averaged weights.
 
     Args:
         recipe: the hyperparameters, as in a model's section of params.yaml; `epochs` may be a
             fraction.
-        seed: of what `task` draws.
-        head_lr: learning rate of `model.head` where it differs from the recipe's `lr`.
         precision: of matrix products and convolutions; the weights stay float32.
-        processes: that share each batch.
-        checkpoints: where a training that was killed is taken up, to end with the same bits as one
-            that was not.
+        checkpoint: where a killed training is continued from, to end with the same bits.
+        curve_file: where each row of the learning curve is written as soon as it is known.
 
     Raises:
         UserError: the loss is no longer a number.
     """
-    # channels_last is the memory layout in which convolutions run fastest on most hardware.
-    model = model.to(device).to(memory_format=torch.channels_last)
-    stepping = processes.wrap(model)
-    average = Average(model, recipe.ema_decay**STEPS_BETWEEN_AVERAGES)
-    optimizer = make_optimizer(model, recipe, head_lr)
+    device = next(model.parameters()).device
+    # channels_last is the memory layout in which convolutions are fastest.
+    model = model.to(memory_format=torch.channels_last).train()
+    ddp_model = distributed.ddp_model(model)
+    ema = EMA(model, recipe.ema_decay)
+    optimizer = make_optimizer(model, recipe)
     steps = max(1, round(recipe.epochs * task.steps_per_epoch))
-    schedule = LambdaLR(optimizer, lambda step: one_cycle(step, steps, recipe.warmup))
-    parts: dict[str, Any] = {
-        "model": model,
-        "average": average,
-        "optimizer": optimizer,
-        "schedule": schedule,
-    }
+    scheduler = LambdaLR(optimizer, lambda step: one_cycle(step, steps, recipe.warmup))
+    curve = LearningCurve(curve_file)
+    state: dict[str, Any] = {
+        "model": model, "ema": ema, "optimizer": optimizer, "scheduler": scheduler, "curve": curve
+    }  # fmt: skip
+    start = checkpoint.load(state) if checkpoint else 0
+    progress = Progress(start, steps, task, scheduler)
+    validations = validation_steps(steps, recipe.epochs)
 
-    generator = torch.Generator().manual_seed(seed)
-    epoch_start = generator.get_state()
-    result = Trained(average.module, samples=steps * task.batch_size)
-    # `first`: the step at which the epoch began. `loss_sum`: of the epoch so far.
-    step, first, loss_sum = 0, 0, torch.zeros((), device=device)
+    for step in range(start, steps):
+        tick = time.perf_counter()
+        torch.manual_seed(derive_seed(task.seed, distributed.rank(), "step", step))  # dropout
+        batch = task.batch(step)
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            loss = task.loss(ddp_model, batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+        ema.update(model)
+        progress.update(step + 1, loss)
+        curve.add_step(loss, time.perf_counter() - tick)
 
-    if state := checkpoints and checkpoints.latest():
-        for name, part in parts.items():
-            part.load_state_dict(state[name])
-        generator.set_state(state["epoch_start"])
-        step, first, loss_sum = state["step"], state["first"], state["loss_sum"].to(device)
-        result.curve = [EpochScore(**score) for score in state["curve"]]
-        result.seconds = state["seconds"]
-        set_rng_states(state["rng"], device)
-
-    def save() -> None:
-        if checkpoints and _is_finite(model, loss_sum):
-            state: State = {name: part.state_dict() for name, part in parts.items()}
-            state |= {"epoch_start": epoch_start, "step": step, "first": first}
-            state |= {"loss_sum": loss_sum, "curve": [asdict(score) for score in result.curve]}
-            state |= {"seconds": result.seconds, "rng": rng_states(device)}
-            checkpoints.save(step, state)
-
-    progress = tqdm(
-        total=result.samples,
-        initial=step * task.batch_size,
-        unit="img",
-        unit_scale=True,
-        smoothing=0.05,
-        disable=processes.rank > 0,
-    )
-    say = progress.write if processes.rank == 0 else lambda _: None
-    if step:
-        say(f"going on from step {step} of {steps}, where the last run was stopped")
-    while first < steps:
-        started = time.perf_counter()
-        model.train()
-        epoch_start = generator.get_state()
-        batches = task.epoch(generator, processes.share(task.batch_size))
-        # An epoch that was stopped is drawn again, and what was done of it passed over.
-        for batch in islice(batches, step - first, steps - first):
-            with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-                loss = task.loss(stepping, batch)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-
-            loss_sum += loss.detach()
-            step += 1
-            if step % STEPS_BETWEEN_AVERAGES == 0 or step == steps:
-                average.update(model)
-            if step % STEPS_BETWEEN_READINGS == 0 or step == steps:
-                progress.update(step * task.batch_size - progress.n)
-                _report(progress, loss.item(), step, step / task.steps_per_epoch, schedule)
-            schedule.step()
-            if checkpoints and checkpoints.due():
-                result.seconds += time.perf_counter() - started
-                save()
-                started = time.perf_counter()
-        train_loss = processes.mean(loss_sum).item() / (step - first)
-        result.seconds += time.perf_counter() - started
-        score = EpochScore(step / task.steps_per_epoch, train_loss, *task.score(average.module))
-        result.curve.append(score)
-        say(
-            f"epoch {score.epoch:g}: training loss {score.train_loss:.4f}, "
-            f"validation loss {score.val_loss:.4f}, accuracy {score.val_accuracy:.2%}"
-        )
-        first, loss_sum, epoch_start = step, torch.zeros_like(loss_sum), generator.get_state()
-        save()
+        if step + 1 in validations:
+            validation = task.validate(ema.module, whole=step + 1 == steps)
+            progress.log(curve.add_row((step + 1) / task.steps_per_epoch, validation))
+        if checkpoint and checkpoint.is_due():
+            checkpoint.save(state, step + 1)
     progress.close()
-    average.module.eval()
-    return result
+    return TrainResult(ema.module.eval(), steps * task.batch_size, curve.rows, curve.seconds)
 
 
-def make_optimizer(
-    model: nn.Module, recipe: Training, head_lr: float | None = None
-) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter, 2019) or SGD with Nesterov momentum.
+def one_cycle(step: int, steps: int, warmup: float) -> float:
+    """Return the learning rate at `step` of `steps` as a fraction of its peak.
 
-    Weight decay pulls at the kernels and matrices only: biases and the scales of normalisation
-    layers do not overfit.
+    The one-cycle schedule (Smith & Topin, 2017): linear from 0.1 to 1 over the first `warmup` of
+    the steps, then half a cosine down to 0.001.
+    """
+    peak = warmup * steps
+    if step < peak:
+        return 0.1 + 0.9 * step / peak
+    done = (step - peak) / (steps - peak)
+    return 0.001 + 0.999 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+
+
+def make_optimizer(model: nn.Module, recipe: TrainingParams) -> torch.optim.Optimizer:
+    """Build AdamW (Loshchilov & Hutter, 2019) or SGD with Nesterov momentum.
+
+    The head learns at `recipe.head_lr`, if that is set. Weight decay applies to kernels and
+    matrices only: biases and the scales of normalisation layers do not overfit.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            lr = recipe.lr
-            if head_lr is not None and name.startswith("head."):
-                lr = head_lr
-            decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
-            groups[lr, decay].append(parameter)
+            in_head = name.startswith(("head.", "roi_heads."))
+            lr = recipe.head_lr if in_head and recipe.head_lr is not None else recipe.lr
+            weight_decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
+            groups[lr, weight_decay].append(parameter)
     settings = [
-        {"params": parameters, "lr": lr, "weight_decay": decay}
-        for (lr, decay), parameters in groups.items()
+        {"params": parameters, "lr": lr, "weight_decay": weight_decay}
+        for (lr, weight_decay), parameters in groups.items()
     ]
-    # fused: all parameters of a group in one pass over memory
+    # fused: one pass over the memory of all parameters of a group
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(settings, fused=True)
     return torch.optim.SGD(settings, lr=recipe.lr, momentum=0.9, nesterov=True, fused=True)
-
-
-def _report(progress: tqdm, loss: float, step: int, epoch: float, schedule: LambdaLR) -> None:
-    progress.set_postfix(loss=f"{loss:.4f}", refresh=False)
-    if not math.isfinite(loss):
-        progress.close()
-        raise UserError(
-            f"the loss became {loss} at step {step} (epoch {epoch:.2f}), learning rate "
-            f"{schedule.get_last_lr()[0]:.3g}: the training diverged. Lower lr or raise warmup."
-        )
-
-
-def _is_finite(model: nn.Module, loss: Tensor) -> bool:
-    """Whether a state is worth keeping: what has diverged stays so."""
-    return all(bool(values.isfinite().all()) for values in (loss, *model.parameters()))

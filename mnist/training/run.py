@@ -1,6 +1,6 @@
-"""What every training stage does around its own model: arrays in, training, outputs out."""
+"""What every training stage does around its own model: arrays in, training, files out."""
 
-import csv
+import copy
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -8,130 +8,126 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from mnist.atomic_io import new_file, sha256, write_json
+from mnist.atomic_io import round_numbers, sha256, write_json
 from mnist.data.arrays import load_arrays
-from mnist.device import peak_memory_mb, pick_precision, sgemm_gflops
+from mnist.device import cpu_name, peak_memory_mb
 from mnist.models import weights_io
-from mnist.params import Params, Training
-from mnist.training import checkpoint
-from mnist.training.checkpoint import Checkpoints
-from mnist.training.distributed import joined
-from mnist.training.lock import alone, die_with_dvc
-from mnist.training.loop import Task, Trained, train
+from mnist.params import Params
+from mnist.training import checkpoint, distributed
+from mnist.training.checkpoint import Checkpoint
+from mnist.training.lock import stop_with_dvc, training_lock
+from mnist.training.loop import Task, TrainResult, train
+from mnist.training.randomness import derive_seed
 
-Split = tuple[Tensor, Tensor]
 ARRAYS, MODELS, METRICS = Path("data/mnist"), Path("models"), Path("metrics")
+Split = tuple[Tensor, Tensor]
 
 
-def train_and_write(
+def run_training(
     name: str,
     model: nn.Module,
-    architecture: dict[str, Any],
-    task: Callable[[Split, Split, Any], Task],
-    recipe: Training,
+    make_task: Callable[[Split, Split, Any, int], Task],
     params: Params,
     device: torch.device,
-    *,
-    head_lr: float | None = None,
-    facts: dict[str, float] | None = None,
 ) -> None:
-    """Train `model` on MNIST and write what the stage of model `name` promises in dvc.yaml.
+    """Train `model` on MNIST and write the outputs that dvc.yaml names for the stage of `name`.
 
-    Under torchrun, several processes do it together and the first one writes.
+    Under torchrun, several processes train together and process 0 writes.
 
     Args:
-        architecture: the keyword arguments that `model` was built with.
-        task: makes of training split, validation split and recipe what is to be learnt.
-        head_lr: see `train`.
-        facts: further figures for metrics/train/<name>.json.
+        make_task: `Classification` or `Detection`.
 
     Raises:
-        UserError: the same training is running already, or this one cannot be.
+        UserError: the same training is running already, or the training is not possible.
     """
-    die_with_dvc()
-    with (
-        joined(device) as processes,
-        alone(checkpoint.FOLDER / f"{name}.{processes.rank}.lock"),
-    ):
-        if processes.rank > 0:
-            torch.manual_seed(params.seed + processes.rank)  # each drops out other neurons
-        limit = sgemm_gflops(device)
-        training = load_arrays(ARRAYS / "train.npz", device)
-        validation = load_arrays(ARRAYS / "validation.npz", device)
-        precision = pick_precision(params.runtime.precision, device)
-        checkpoints = None
-        if processes.count == 1:
-            start = [*training, *validation, *model.state_dict().values()]
-            how = {"architecture": architecture, "device": str(device), "precision": str(precision)}
-            checkpoints = open_checkpoints(name, recipe, params, how, start)
-        trained = train(
-            model,
-            task(training, validation, recipe),
-            recipe,
-            params.seed,
-            device,
-            head_lr=head_lr,
-            precision=precision,
-            processes=processes,
-            checkpoints=checkpoints,
-        )
-        processes.wait()
-        if processes.rank == 0:
-            _write(name, trained, architecture, facts or {}, limit, device, processes.count)
-        if checkpoints:
-            checkpoints.remove()
+    stop_with_dvc()
+    recipe = getattr(params, name)
+    with distributed.process_group(device):
+        rank = distributed.rank()
+        with training_lock(checkpoint.FOLDER / f"{name}.{rank}.lock"):
+            training = load_arrays(ARRAYS / "train.npz", device)
+            validation = load_arrays(ARRAYS / "validation.npz", device)
+            model = model.to(device)
+            task = make_task(training, validation, recipe, params.seed)
+            saved = None
+            if distributed.world_size() == 1:
+                tensors = [*training, *validation, *model.state_dict().values()]
+                saved = open_checkpoint(name, params, model, device, tensors)
+            flops = training_flops(model, task)
+            precision = getattr(torch, params.precision)
+            curve_file = METRICS / f"curves/{name}.csv" if rank == 0 else None
+            result = train(model, task, recipe, precision, saved, curve_file)
+            distributed.barrier()
+            if rank == 0:
+                _write(name, result, flops, params, device)
+            if saved:
+                saved.path.unlink(missing_ok=True)
 
 
-def open_checkpoints(
-    name: str, recipe: Training, params: Params, how: dict[str, Any], start: list[Tensor]
-) -> Checkpoints:
-    """Find the checkpoints of this training, which share their folder with no other.
+def open_checkpoint(
+    name: str, params: Params, model: nn.Module, device: torch.device, tensors: list[Tensor]
+) -> Checkpoint:
+    """Return the checkpoint of this training; no other training finds the same file.
 
     Args:
-        how: what decides the result besides recipe, seed and runtime.
-        start: the data and the first weights.
+        tensors: the data and the initial weights.
     """
     runtime = params.runtime.model_dump(exclude={"resume", "checkpoint_seconds"})
-    settings = {"recipe": recipe.model_dump(), "seed": params.seed, "runtime": runtime, "how": how}
-    folder = checkpoint.FOLDER / f"{name}-{checkpoint.key(settings, start)[:16]}"
-    return Checkpoints(folder, params.runtime.checkpoint_seconds, resume=params.runtime.resume)
+    settings = {
+        "architecture": model.architecture,
+        "recipe": getattr(params, name).model_dump(),
+        "seed": params.seed,
+        "precision": params.precision,
+        "portable": params.portable,
+        "runtime": runtime | {"device": str(device)},
+    }
+    path = checkpoint.FOLDER / f"{name}-{checkpoint.hash_of(settings, tensors)}.pt"
+    return Checkpoint(path, params.runtime.checkpoint_seconds, resume=params.runtime.resume)
+
+
+def training_flops(model: nn.Module, task: Task) -> float:
+    """Count the floating-point operations of a training step, per image of its batch.
+
+    Convolutions and matrix products, forward and backward; a multiplication and an addition are
+    two operations. Frozen layers have no backward pass.
+    """
+    model = copy.deepcopy(model).train()  # a step changes batch normalisation's statistics
+    torch.manual_seed(derive_seed(task.seed, "flops"))
+    with FlopCounterMode(display=False) as counter:
+        task.loss(model, task.batch(0)).backward()
+    shards = distributed.world_size()
+    return counter.get_total_flops() * shards / task.batch_size
 
 
 def _write(
-    name: str,
-    trained: Trained,
-    architecture: dict[str, Any],
-    facts: dict[str, float],
-    limit: float,
-    device: torch.device,
-    processes: int,
+    name: str, result: TrainResult, flops: float, params: Params, device: torch.device
 ) -> None:
     weights = MODELS / f"{name}.safetensors"
-    weights_io.save(weights, trained.model, architecture)
-    last = asdict(trained.curve[-1])
-    epochs = {"epochs": last.pop("epoch"), "train_samples": trained.samples}
-    write_json(METRICS / f"train/{name}.json", epochs | last | facts)
-    _write_curve(METRICS / f"curves/{name}.csv", trained)
-    # The one file that differs from run to run is no output in dvc.yaml. The SHA-256 in it tells
-    # whether it still belongs to the model at hand.
+    weights_io.save(weights, result.model)
+    last = asdict(result.curve[-1])
+    metrics = {
+        "epochs": last["epoch"],
+        "train_samples": result.samples,
+        "train_loss": last["train_loss"],
+        "val_loss": last["val_loss"],
+        "val_accuracy": last["val_accuracy"],
+        "train_tflop": result.samples * flops / 1e12,
+    }
+    write_json(METRICS / f"train/{name}.json", round_numbers(metrics))
+    # The seconds differ from run to run, so this file is no output of the stage and not in git;
+    # `python -m mnist timing` copies it to metrics/timing.json.
     timing = {
-        "train_seconds": round(trained.seconds, 2),
-        "train_images_per_second": round(trained.samples / trained.seconds, 1),
-        "sgemm_gflops": round(limit, 1),
+        "train_seconds": round(result.seconds, 2),
+        "train_images_per_second": round(result.samples / result.seconds, 1),
         "peak_memory_mb": round(peak_memory_mb(), 1),
         "device": device.type,
+        "cpu": cpu_name(),
         "threads": torch.get_num_threads(),
-        "world_size": processes,
+        "portable": params.portable,
+        "world_size": distributed.world_size(),
         "torch": torch.__version__,
         "weights_sha256": sha256(weights),
     }
-    write_json(METRICS / f"timing/{name}.json", timing)
-
-
-def _write_curve(path: Path, trained: Trained) -> None:
-    rows = [asdict(score) for score in trained.curve]
-    with new_file(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    write_json(MODELS / f"{name}.timing.json", timing)

@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 import torch
-from mnist.pipeline import models
 from torchvision.datasets import MNIST
 
-from mnist.benchmark.baseline import BaselineTraining, TutorialCNN, tutorial_seconds_to
+from mnist.benchmark.baseline import BaselineTraining, TutorialCNN, seconds_to_accuracy
 from mnist.benchmark.case import BenchmarkCase
+from mnist.benchmark.measure import measure_models, sgemm_gflops, time_to_goal
 from mnist.errors import UserError
 from mnist.models.inference import to_input
+from mnist.models.registry import MODELS
 from mnist.params import Params
+from mnist.training.detection import Detection
 from tests.digits import as_tensors, write_data_set
 
 CPU = torch.device("cpu")
@@ -22,7 +24,7 @@ CPU = torch.device("cpu")
 def params(committed: dict[str, Any]) -> Params:
     committed["vgg16"] |= {"last_pool": False, "input_size": 16}
     committed["alexnet"] |= {"last_pool": False, "input_size": 31}
-    for section in ("cnn", "frcnn", "vgg16", "alexnet", "vit"):
+    for section in MODELS:
         committed[section]["batch_size"] = 8
     return Params.model_validate(committed)
 
@@ -35,17 +37,39 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", models())
-def test_every_model_can_be_timed_both_ways(name: str, params: Params, folder: Path) -> None:
-    work = BenchmarkCase.of(name, params, as_tensors(slice(90)), CPU)
-    assert work.train(16) > 0
-    assert work.infer(as_tensors(slice(8))[0], 4) > 0
-    plain = BaselineTraining(name, params, folder, CPU)
-    assert plain.train(16) > 0
+def case(name: str, params: Params) -> BenchmarkCase:
+    return BenchmarkCase(name, params, as_tensors(slice(90)), CPU)
+
+
+def test_each_kind_of_model_is_measured(params: Params, folder: Path) -> None:
+    names = ["cnn", "frcnn", "alexnet"]  # a classifier, a detector, a fine-tuned network
+    training = as_tensors(slice(40))
+    figures = measure_models(names, params, training, folder, CPU, rounds=1, seconds=0.01)
+    assert figures.keys() == {*names, "machine"}
+    for name in names:
+        assert all(value > 0 for value in figures[name].values()), name
+        speed = figures[name]["train_images_per_second"] * figures[name]["gflop_per_image"]
+        share = speed / figures["machine"]["sgemm_gflops"]
+        assert figures[name]["share_of_sgemm"] == pytest.approx(share, rel=0.05, abs=0.001)
+    assert figures["machine"]["portable"] is True
+
+
+def test_an_epoch_of_the_detector_is_short_and_timed_with_its_scenes(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist.benchmark.case.SCENES", 24)
+    timed = case("frcnn", params)
+    assert timed.task.steps_per_epoch == 3
+    assert isinstance(timed.task, Detection)
+    made = timed.task.scenes
+    timed.training_rate(1)
+    assert timed.task.scenes is not made
+    training = as_tensors(slice(90))
+    whole = BenchmarkCase("frcnn", params, training, CPU, validation=as_tensors(slice(9)))
+    assert (whole.task.steps_per_epoch, whole.min_steps) == (3, 1)
 
 
 def test_training_flops_are_those_of_forward_and_backward(params: Params) -> None:
-    work = BenchmarkCase.of("cnn", params, as_tensors(slice(90)), CPU)
     section, side, channels, forward, first = params.cnn, 28, 1, 0.0, 0.0
     layers = (section.widths, section.kernel_sizes, section.strides, section.pools)
     for width, kernel, stride, pool in zip(*layers, strict=True):
@@ -55,29 +79,25 @@ def test_training_flops_are_those_of_forward_and_backward(params: Params) -> Non
         side, channels = side // pool, width
     forward += 2 * channels * 10
     # backward: as much for the weights, and for the inputs, which the first layer does not need
-    assert work.training_flops() == pytest.approx(3 * forward - first)
+    assert case("cnn", params).training_flops() == pytest.approx(3 * forward - first)
 
 
 def test_frozen_blocks_cost_no_backward(params: Params) -> None:
-    frozen = BenchmarkCase.of("vgg16", params, as_tensors(slice(90)), CPU).training_flops()
     free = params.vgg16.model_copy(update={"frozen_blocks": 0})
     whole = params.model_copy(update={"vgg16": free})
-    assert (
-        frozen < 0.8 * BenchmarkCase.of("vgg16", whole, as_tensors(slice(90)), CPU).training_flops()
-    )
+    frozen_flops, whole_flops = (case("vgg16", p).training_flops() for p in (params, whole))
+    assert frozen_flops < 0.8 * whole_flops
 
 
-def test_the_plain_training_learns_the_whole_network(params: Params, folder: Path) -> None:
-    plain = BaselineTraining("vgg16", params, folder, CPU)
-    before = [parameter.clone() for parameter in plain.model.parameters()]
-    plain.train(8)
-    pairs = zip(before, plain.model.parameters(), strict=True)
+def test_the_baseline_trains_all_layers(params: Params, folder: Path) -> None:
+    baseline = BaselineTraining("vgg16", params, folder, CPU)
+    before = [parameter.clone() for parameter in baseline.model.parameters()]
+    baseline.training_rate(8)
+    pairs = zip(before, baseline.model.parameters(), strict=True)
     assert all(not old.equal(new) for old, new in pairs)
 
 
-def test_the_plain_images_are_digits_as_the_network_wants_them(
-    params: Params, folder: Path
-) -> None:
+def test_the_images_of_the_baseline_fit_the_network(params: Params, folder: Path) -> None:
     images, _ = next(BaselineTraining("cnn", params, folder, CPU).batches)
     assert images.shape == (8, 1, 28, 28)
     assert 0.05 < images.mean() < 0.6
@@ -86,14 +106,27 @@ def test_the_plain_images_are_digits_as_the_network_wants_them(
     assert images.min() == pytest.approx((0 - 0.485) / 0.229, abs=0.01)  # black, as ImageNet's
 
 
-def test_the_tutorial_is_timed_until_it_is_good_enough(folder: Path) -> None:
+def test_the_tutorial_is_timed_to_an_accuracy(folder: Path) -> None:
     digits = MNIST(folder, train=False)
     images, labels = to_input(digits.data), digits.targets
-    seconds, epochs = tutorial_seconds_to(0.5, folder, ((images - 0.13) / 0.31, labels), CPU)
+    seconds, epochs = seconds_to_accuracy(0.2, folder, ((images - 0.13) / 0.31, labels), CPU)
     assert seconds > 0
-    assert epochs < 20
+    assert 1 <= epochs < 20
     with pytest.raises(UserError, match="does not get to 110% in 1 epochs"):
-        tutorial_seconds_to(1.1, folder, (images, labels), CPU, most=1)
+        seconds_to_accuracy(1.1, folder, (images, labels), CPU, epochs=1)
+
+
+def test_both_networks_are_timed_to_the_goal(
+    params: Params, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mnist.benchmark.measure.GOAL", 0.01)
+    times = time_to_goal(params, as_tensors(slice(64)), as_tensors(slice(400, 500)), folder, CPU)
+    assert (times["cnn_epochs"], times["plain_epochs"]) == (0.25, 1)
+    assert times["ratio"] == pytest.approx(times["plain"] / times["cnn"], rel=0.2, abs=0.1)
+
+
+def test_sgemm_is_measured() -> None:
+    assert sgemm_gflops(CPU, seconds=0.01) > 0
 
 
 def test_the_tutorials_network_is_pytorchs_example() -> None:

@@ -1,75 +1,84 @@
 """Affine distortion: right in its geometry, random per image, the same for the same seed."""
 
-from typing import Any
-
-import pytest
+import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
-from mnist.data.augmentation import distort
-from mnist.models.inference import to_input
-from mnist.params import Augmentation
-from tests.digits import as_tensors
+from mnist.data.augmentation import random_affine, warp
+from mnist.params import AugmentationParams
+from tests.digits import digits
 
-NONE: dict[str, Any] = {"rotate": 0.0, "scale": 0.0, "shear": 0.0, "translate": 0.0}
+NONE = AugmentationParams(rotate=0, scale=0, shear=0, translate=0)
+MIDDLE = 13.5  # of an image of 28 pixels, counted from the centre of the first
 
 
-def distorted(images: Tensor, seed: int = 0, **limits: float) -> Tensor:
+def matrices(count: int, limits: AugmentationParams = NONE, seed: int = 0) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
-    return distort(images, Augmentation.model_construct(**NONE | limits), generator)
+    return random_affine(count, 28, limits, generator)
 
 
-@pytest.fixture
-def images() -> Tensor:
-    return to_input(as_tensors(slice(64))[0])
+def images(count: int) -> Tensor:
+    return torch.from_numpy(digits()[0][:count, None] / 255).float()
 
 
-def test_no_distortion_changes_nothing(images: Tensor) -> None:
-    torch.testing.assert_close(distorted(images), images, atol=1e-4, rtol=0)
+def test_no_distortion_changes_nothing() -> None:
+    torch.testing.assert_close(warp(images(8), matrices(8)), images(8), atol=1e-4, rtol=0)
 
 
-@pytest.mark.parametrize(
-    "limit", [{"rotate": 30}, {"scale": 0.3}, {"shear": 0.4}, {"translate": 3}]
-)
-def test_each_limit_distorts_and_each_image_its_own_way(images: Tensor, limit: dict) -> None:
-    same = images[:1].expand(8, -1, -1, -1)
-    out = distorted(same, **limit)
-    assert (out - same).abs().amax(dim=(1, 2, 3)).min() > 0
-    assert (out[0] - out[1]).abs().max() > 0.05
-
-
-def test_the_seed_decides(images: Tensor) -> None:
-    strong = {"rotate": 20.0, "translate": 3.0}
-    assert torch.equal(distorted(images, 1, **strong), distorted(images, 1, **strong))
-    assert not torch.equal(distorted(images, 1, **strong), distorted(images, 2, **strong))
-
-
-def test_translation_moves_the_ink_by_at_most_its_limit(images: Tensor) -> None:
-    def centre(batch: Tensor) -> Tensor:
-        places = torch.arange(28.0)
-        ink = batch.sum(dim=(1, 2, 3))
-        across = (batch.sum(dim=(1, 2)) * places).sum(dim=1) / ink
-        down = (batch.sum(dim=(1, 3)) * places).sum(dim=1) / ink
-        return torch.stack([across, down])
-
-    shifts = (centre(distorted(images, translate=2.0)) - centre(images)).abs()
-    assert shifts.max() <= 2.001
-    assert shifts.max() > 1.5
-
-
-def test_rotation_by_a_right_angle_is_a_quarter_turn() -> None:
-    ink = torch.rand(1, 1, 28, 28)
-    # With one image the seed decides the angle; scaling the limit makes it exactly 90 degrees.
-    draw = torch.rand(5, 1, generator=torch.Generator().manual_seed(0))[0].item() * 2 - 1
-    turned = distorted(ink, seed=0, rotate=90 / draw)
-    quarters = [torch.rot90(ink, turns, dims=(2, 3)) for turns in (1, 3)]
-    assert any(torch.allclose(turned, quarter, atol=1e-4) for quarter in quarters)
-
-
-def test_a_share_is_distorted_as_it_would_be_with_all(images: Tensor) -> None:
-    limits = Augmentation(rotate=20, scale=0.2, shear=0.2, translate=3)
-    whole, part = (
-        distort(images, limits, torch.Generator().manual_seed(0), share)
-        for share in (slice(None), slice(2, 5))
+def test_each_number_is_spread_evenly_between_the_limits() -> None:
+    turned, scaled, sheared, moved = (
+        matrices(2000, NONE.model_copy(update={name: limit})).double()
+        for name, limit in (("rotate", 30), ("scale", 0.2), ("shear", 0.4), ("translate", 3))
     )
-    torch.testing.assert_close(part, whole[2:5], atol=1e-6, rtol=0)
+    angles = torch.rad2deg(torch.atan2(turned[:, 1, 0], turned[:, 0, 0]))
+    torch.testing.assert_close(turned[:, 0, 1], -turned[:, 1, 0])
+    torch.testing.assert_close(scaled[:, 0, 0], scaled[:, 1, 1])
+    shifts = moved[:, :, 2] * 28 / 2  # in pixels
+    for values, middle, limit in (
+        (angles, 0, 30),
+        (1 / scaled[:, 0, 0], 1, 0.2),
+        (sheared[:, 0, 1], 0, 0.4),
+        (shifts[:, 0], 0, 3),
+        (shifts[:, 1], 0, 3),
+    ):
+        draws = (values - middle) / limit
+        assert draws.abs().max() <= 1 + 1e-4
+        quarters = torch.histc(draws, 4, -1, 1) / len(draws)
+        torch.testing.assert_close(quarters, torch.full((4,), 0.25).double(), atol=0.04, rtol=0)
+    assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.1  # drawn independently
+
+
+def test_a_distortion_is_the_one_that_its_five_numbers_describe() -> None:
+    """Compare with SciPy: a pixel of the result is looked up where it comes from."""
+    limits = AugmentationParams(rotate=40, scale=0.3, shear=0.4, translate=4)
+    warped = warp(images(6), matrices(6, limits, seed=3))
+    draws = torch.rand(5, 6, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    for image, result, draw in zip(images(6), warped, draws.T.tolist(), strict=True):
+        y, x = np.indices((28, 28)) - MIDDLE
+        x = x + 0.4 * draw[2] * y
+        cos, sin = np.cos(np.deg2rad(40 * draw[0])), np.sin(np.deg2rad(40 * draw[0]))
+        x, y = cos * x - sin * y, sin * x + cos * y
+        size = 1 + 0.3 * draw[1]
+        x, y = x / size + 4 * draw[3], y / size + 4 * draw[4]
+        places = np.stack([y, x]) + MIDDLE
+        expected = ndimage.map_coordinates(image[0].numpy(), places, order=1, mode="grid-constant")
+        np.testing.assert_allclose(result[0], expected, atol=1e-4)
+
+
+def test_known_matrices_move_and_turn_the_image() -> None:
+    ink = torch.rand(1, 1, 28, 28)
+    two_right = torch.tensor([[[1.0, 0, 2 * 2 / 28], [0, 1, 0]]])
+    torch.testing.assert_close(warp(ink, two_right)[..., :26], ink[..., 2:], atol=1e-4, rtol=0)
+    assert warp(ink, two_right)[..., 26:].abs().max() < 1e-4  # outside is black
+    quarter = torch.tensor([[[0.0, -1, 0], [1, 0, 0]]])
+    # (x, y) comes from (-y, x): the bottom moves to the right
+    torch.testing.assert_close(warp(ink, quarter), torch.rot90(ink, 1, (2, 3)), atol=1e-4, rtol=0)
+
+
+def test_the_seed_decides_and_each_image_is_distorted_in_its_own_way() -> None:
+    strong = AugmentationParams(rotate=20, scale=0.2, shear=0.2, translate=3)
+    first = matrices(8, strong, seed=1)
+    assert torch.equal(first, matrices(8, strong, seed=1))
+    assert not torch.isclose(first, matrices(8, strong, seed=2)).all(dim=(1, 2)).any()
+    assert len(first.unique(dim=0)) == 8

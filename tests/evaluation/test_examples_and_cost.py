@@ -7,47 +7,84 @@ import pytest
 import torch
 from torch import nn
 
+from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
 from mnist.evaluation.cost import count_flops, count_parameters
-from mnist.evaluation.examples import attention_examples, misclassified, predictions_csv
-from mnist.models.vit import ViT
+from mnist.evaluation.examples import describe, misclassified, predictions_csv
+from mnist.evaluation.predictions import Predictions
+from mnist.evaluation.robustness import choose_digits
+from mnist.models import registry
+from mnist.params import Params
 
 IMAGES = np.arange(4 * 784, dtype=np.uint32).reshape(4, 28, 28).astype(np.uint8)
 LABELS = np.array([0, 1, 2, 3])
-PREDICTED = np.array([0, 2, 2, 1])
-PROBABILITIES = np.eye(4)[PREDICTED] * np.array([[0.9], [0.6], [0.9], [0.8]])
+CONFIDENCE = np.array([0.9, 0.6, 0.9, 0.8])
+
+
+def predictions() -> Predictions:
+    """Of four classes; digits 1 and 3 are misclassified as 2 and 1."""
+    predicted = np.array([0, 2, 2, 1])
+    probabilities = np.repeat((1 - CONFIDENCE[:, None]) / 3, 4, axis=1)
+    probabilities[np.arange(4), predicted] = CONFIDENCE
+    return Predictions(np.log(probabilities), predicted)
 
 
 def test_every_prediction_is_a_row() -> None:
-    lines = predictions_csv(LABELS, PREDICTED, PROBABILITIES).splitlines()
+    lines = predictions_csv(LABELS, predictions()).splitlines()
     assert lines[0] == "actual,predicted,p0,p1,p2,p3"
-    assert lines[2] == "1,2,0.0000,0.0000,0.6000,0.0000"
+    assert lines[2] == "1,2,0.133333,0.133333,0.600000,0.133333"
     assert len(lines) == 5
 
 
 def test_the_most_confident_errors_come_first_with_their_pixels() -> None:
-    errors = misclassified(IMAGES, LABELS, PREDICTED, PROBABILITIES, most=5)
+    errors = misclassified(IMAGES, LABELS, predictions(), max_count=5)
     assert [error["index"] for error in errors] == [3, 1]
     assert [(error["actual"], error["predicted"]) for error in errors] == [(3, 1), (1, 2)]
+    assert [error["probability"] for error in errors] == [0.8, 0.6]
     assert base64.b64decode(str(errors[0]["pixels"])) == IMAGES[3].tobytes()
-    assert len(misclassified(IMAGES, LABELS, PREDICTED, PROBABILITIES, most=1)) == 1
+    assert len(misclassified(IMAGES, LABELS, predictions(), max_count=1)) == 1
+
+
+def test_one_digit_is_shown_under_each_corruption(params: Params) -> None:
+    model = nn.Identity()
+    shown = describe(model, torch.from_numpy(IMAGES), LABELS, predictions(), params.evaluate)
+    assert shown.keys() == {"misclassified", "corruptions"}
+    assert list(shown["corruptions"]) == ["none", *CORRUPTIONS]
+    seed = params.evaluate.robustness.seed
+    digit = IMAGES[choose_digits(1, LABELS, seed)]
+    for kind, text in shown["corruptions"].items():
+        expected = digit if kind == "none" else corrupt(digit, kind, seed)
+        assert base64.b64decode(text) == expected.tobytes(), kind
+
+
+def test_attention_is_kept_of_a_correct_digit_per_class_and_of_errors(params: Params) -> None:
+    torch.manual_seed(0)
+    model = registry.build("vit", params).eval()
+    images = torch.from_numpy(IMAGES)
+    examples = describe(model, images, LABELS, predictions(), params.evaluate)["attention"]
+    assert [example["index"] for example in examples] == [0, 2, 1, 3]
+    with torch.no_grad():
+        contributions = model.rollout(images[:, None] / 255)
+    for example in examples:
+        expected = contributions[example["index"]].tolist()
+        assert example["attention"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_operations_and_parameters_of_a_known_layer() -> None:
     model = nn.Conv2d(1, 8, 3, padding=1)
     assert count_parameters(model) == 8 * 9 + 8
-    # 9 multiplications and 9 additions for each of 8 channels at each of 784 places
-    assert count_flops(model, torch.zeros(1, 1, 28, 28)) == 2 * 9 * 8 * 784
+    # 9 multiplications and 9 additions for each of 8 channels at each of 784 positions
+    images = torch.zeros(3, 28, 28, dtype=torch.uint8)
+    assert count_flops(model, images) == 3 * 2 * 9 * 8 * 784
 
 
-def test_attention_is_kept_for_right_answers_and_errors() -> None:
-    torch.manual_seed(0)
-    model = ViT(
-        patch_size=7, dim=8, depth=1, heads=2, mlp_dim=8, dropout=0.0, stem="linear", pool="mean"
-    )
-    examples = attention_examples(model, torch.from_numpy(IMAGES), LABELS, PREDICTED)
-    assert [example["index"] for example in examples] == [0, 2, 1, 3]
-    for example in examples:
-        shares = example["attention"]
-        assert isinstance(shares, list)
-        assert len(shares) == 16
-        assert sum(shares) == pytest.approx(1, abs=1e-3)
+def test_operations_of_a_transformer_and_of_a_detector(params: Params) -> None:
+    image = torch.zeros(1, 28, 28, dtype=torch.uint8)
+    linear = params.vit.model_copy(update={"stem": "linear"})
+    vit = registry.build("vit", params.model_copy(update={"vit": linear})).eval()
+    tokens, dim, hidden = 16, 16, 24
+    attention = 2 * tokens * tokens * dim  # queries times keys, and weights times values
+    block = tokens * dim * (3 * dim + dim + 2 * hidden) + attention
+    multiplications = tokens * 49 * dim + 2 * block + dim * 10
+    assert count_flops(vit, image) == 2 * multiplications
+    detector = registry.build("frcnn", params).eval()
+    assert count_flops(detector, image) > 2 * 64 * 64 / 4 * 25 * 8  # its first convolution

@@ -1,6 +1,6 @@
-"""Attacks stay within eps and hurt; what is measured is what a model answers."""
+"""Attacks stay within eps and raise the loss; accuracies are those on the changed digits."""
 
-import base64
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,101 +8,129 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mnist.evaluation import robustness
 from mnist.evaluation.attacks import fgsm, pgd
 from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
-from mnist.models.frcnn import DigitDetector
+from mnist.evaluation.robustness import attack_rows, choose_digits, corruption_rows, rows_csv
+from mnist.models import registry, weights_io
 from mnist.models.inference import to_input
 from mnist.params import Params
+from stages import robustness as stage
 from tests.digits import as_tensors
-
-
-@pytest.fixture
-def trained() -> nn.Sequential:
-    """The simplest network that reads most of the small digits."""
-    torch.manual_seed(0)
-    model = nn.Sequential(nn.Flatten(), nn.Linear(784, 32), nn.ReLU(), nn.Linear(32, 10))
-    images, labels = as_tensors(slice(500))
-    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-    for _ in range(60):
-        loss = F.cross_entropy(model(to_input(images)), labels)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    return model.eval()
+from tests.evaluation.conftest import TEST, RunStage
 
 
 def accuracy(model: nn.Module, images: Tensor, labels: Tensor) -> float:
     return (model(images).argmax(dim=1) == labels).float().mean().item()
 
 
-def test_an_attack_stays_within_its_limits_and_works(trained: nn.Module) -> None:
+def test_an_attack_stays_within_eps_and_raises_the_loss(trained: nn.Module) -> None:
     images, labels = as_tensors(slice(100))
     inputs = to_input(images)
+    for parameter in trained.parameters():
+        parameter.grad = torch.ones_like(parameter)
     weights = [parameter.clone() for parameter in trained.parameters()]
-    gradients = [p.grad.clone() for p in trained.parameters() if p.grad is not None]
     once = fgsm(trained, inputs, labels, 0.05)
     often = pgd(trained, inputs, labels, 0.05, 10)
     for changed in (once, often):
-        assert (changed - inputs).abs().max() <= 0.05 + 1e-6
+        assert (changed - inputs).abs().max() == pytest.approx(0.05, abs=1e-6)
         assert changed.min() >= 0
         assert changed.max() <= 1
     losses = [F.cross_entropy(trained(x), labels).item() for x in (inputs, once, often)]
     assert losses[0] < losses[1] < losses[2]
     assert accuracy(trained, often, labels) < accuracy(trained, inputs, labels) - 0.1
-    assert all(p.equal(w) for p, w in zip(trained.parameters(), weights, strict=True))
-    after = [p.grad for p in trained.parameters() if p.grad is not None]
-    assert gradients
-    assert all(old.equal(new) for old, new in zip(gradients, after, strict=True))
+    for parameter, before in zip(trained.parameters(), weights, strict=True):
+        assert parameter.equal(before)
+        assert parameter.grad is not None
+        assert (parameter.grad == 1).all()  # nothing was added to it
+        parameter.grad = None
 
 
 def test_the_sign_of_the_gradient_by_hand() -> None:
-    model = nn.Sequential(nn.Flatten(), nn.Linear(2, 2, bias=False))
+    model = nn.Sequential(nn.Flatten(), nn.Linear(3, 2, bias=False))
     with torch.no_grad():
         for weights in model.parameters():
-            weights.copy_(torch.tensor([[1.0, -1.0], [0.0, 0.0]]))
-    images = torch.full((1, 1, 1, 2), 0.5)
-    changed = fgsm(model, images, torch.tensor([0]), 0.1)
-    # class 0 gains from the first pixel and loses from the second: darken one, light the other
-    torch.testing.assert_close(changed, torch.tensor([[[[0.4, 0.6]]]]))
+            weights.copy_(torch.tensor([[1.0, -1.0, 0.0], [0.0, 0.0, 0.0]]))
+    images = torch.full((1, 1, 1, 3), 0.5)
+    # Class 0 gains from the first pixel, loses by the second and does not see the third.
+    expected = torch.tensor([[[[0.4, 0.6, 0.5]]]])
+    torch.testing.assert_close(fgsm(model, images, torch.tensor([0]), 0.1), expected)
+    torch.testing.assert_close(pgd(model, images, torch.tensor([0]), 0.1, 4), expected)
+    one_step = pgd(model, images, torch.tensor([0]), 0.1, 4) - images
+    assert one_step.abs().max() <= 0.1 + 1e-6
 
 
-def settings(committed: dict) -> Params:
-    committed["evaluate"]["robustness"] |= {"digits": 200, "attacked_digits": 50}
-    return Params.model_validate(committed)
+def test_each_row_is_the_accuracy_under_that_corruption(trained: nn.Module, params: Params) -> None:
+    images, labels = as_tensors(TEST)
+    settings = params.evaluate.robustness
+    rows = corruption_rows(trained, images, labels.numpy(), settings, batch_size=64)
+    assert [row[0] for row in rows] == ["none", *CORRUPTIONS]
+    assert rows[0] == ("none", 0, rows[0][2], len(images))
+    assert rows[0][2] == pytest.approx(accuracy(trained, to_input(images), labels))
+    for (kind, severity, measured, count), corruption in zip(rows[1:], CORRUPTIONS, strict=True):
+        changed = torch.from_numpy(corrupt(images.numpy(), corruption, settings.seed))
+        assert (kind, severity, count) == (corruption, 1, len(images))
+        assert measured == pytest.approx(accuracy(trained, to_input(changed), labels)), kind
+    assert len({row[2] for row in rows}) > 10  # so that few rows could be swapped unnoticed
 
 
-def test_what_is_measured_is_the_accuracy_on_the_subset(
-    trained: nn.Module, committed: dict
+def test_each_row_is_the_accuracy_under_that_attack(trained: nn.Module, params: Params) -> None:
+    images, labels = as_tensors(slice(850, 900))
+    settings = params.evaluate.robustness
+    rows = attack_rows(trained, images, labels.numpy(), settings, batch_size=20)
+    inputs = to_input(images)
+    expected = [
+        ("fgsm", eps, accuracy(trained, fgsm(trained, inputs, labels, eps), labels))
+        for eps in (0, 0.05, 0.1, 0.15, 0.2, 0.3)
+    ]
+    attacked = pgd(trained, inputs, labels, settings.pgd_eps, settings.pgd_steps)
+    expected.append(("pgd", 0.1, accuracy(trained, attacked, labels)))
+    assert [row[:2] for row in rows] == [(kind, eps) for kind, eps, _ in expected]
+    assert [row[2] for row in rows] == pytest.approx([a for *_, a in expected])
+    assert {row[3] for row in rows} == {50}
+    assert rows[0][2] == pytest.approx(accuracy(trained, inputs, labels))
+    assert rows[0][2] > rows[2][2] >= rows[-1][2]
+
+
+def test_the_chosen_digits_are_drawn_once_each_from_the_seed() -> None:
+    labels = np.zeros(50)
+    chosen = choose_digits(20, labels, seed=0)
+    assert len(set(chosen.tolist())) == 20
+    assert set(chosen.tolist()) < set(range(50))
+    np.testing.assert_array_equal(chosen, choose_digits(30, labels, seed=0)[:20])
+    assert (chosen != choose_digits(20, labels, seed=1)).any()
+    assert sorted(choose_digits(80, labels, seed=0).tolist()) == list(range(50))
+
+
+def test_rows_are_written_with_six_decimals() -> None:
+    text = rows_csv("attack,eps,accuracy,digits", [("fgsm", 0.0, 2 / 3, 9), ("pgd", 0.05, 1, 9)])
+    assert text == "attack,eps,accuracy,digits\nfgsm,0,0.666667,9\npgd,0.05,1.000000,9\n"
+
+
+def test_the_stage_measures_the_chosen_test_digits(
+    workspace: Path, run_stage: RunStage, trained: nn.Module, params: Params
 ) -> None:
-    images, labels = as_tensors(slice(500, 1500))
-    limits = settings(committed).evaluate
-    result = robustness.measure(trained, images, labels.numpy(), limits)
-    table = {(kind, severity): share for kind, severity, share in result.rows}
-    assert {kind.split()[0] for kind, _ in table} == {"none", "fgsm", "pgd", *CORRUPTIONS}
-
-    subset = np.random.default_rng(limits.robustness.seed).permutation(1000)[:200]
-    digits, truth = images[subset], labels[subset]
-    assert table["none", 0] == pytest.approx(accuracy(trained, to_input(digits), truth))
-    stripes = torch.from_numpy(corrupt(digits.numpy(), "stripe", limits.robustness.seed))
-    assert table["stripe", 1] == pytest.approx(accuracy(trained, to_input(stripes), truth))
-    assert result.pictures["stripe"] == base64.b64encode(stripes[0].numpy().tobytes()).decode()
-    few = to_input(digits[:50])
-    assert table["fgsm 0", 0] == pytest.approx(accuracy(trained, few, truth[:50]))
-    assert table["fgsm 0.3", 0.3] < table["fgsm 0.05", 0.05] <= table["fgsm 0", 0]
-    assert table["pgd 0.1", 0.1] <= table["fgsm 0.1", 0.1]
-    assert (result.examples()["digits"], result.examples()["attacked_digits"]) == (200, 50)
-    lines = result.csv().splitlines()
-    assert lines[0] == "corruption,severity,accuracy"
-    assert lines[1] == f"none,0,{table['none', 0]:.4f}"
-    assert len(lines) == 1 + len(result.rows)
+    run_stage(stage, "cnn")
+    settings = params.evaluate.robustness
+    images, labels = as_tensors(TEST)
+    chosen = np.random.default_rng(settings.seed).permutation(len(labels))[: settings.digits]
+    images, truth = images[chosen], labels[chosen].numpy()
+    corrupted = corruption_rows(trained, images, truth, settings, 64)
+    attacked = attack_rows(trained, images[:20], truth[:20], settings, 64)
+    assert (workspace / "metrics/robustness/cnn.csv").read_text() == rows_csv(
+        "corruption,severity,accuracy,digits", corrupted
+    )
+    assert (workspace / "metrics/attacks/cnn.csv").read_text() == rows_csv(
+        "attack,eps,accuracy,digits", attacked
+    )
+    assert (corrupted[0][-1], attacked[0][-1]) == (40, 20)
 
 
-def test_a_detector_is_corrupted_and_not_attacked(committed: dict) -> None:
+def test_a_detector_is_corrupted_and_not_attacked(
+    workspace: Path, run_stage: RunStage, params: Params
+) -> None:
     torch.manual_seed(0)
-    params = settings(committed)
-    model = DigitDetector(backbone=params.cnn.architecture(), **params.frcnn.architecture()).eval()
-    images, labels = as_tensors(slice(20))
-    result = robustness.measure(model, images, labels.numpy(), params.evaluate)
-    kinds = {kind for kind, *_ in result.rows}
-    assert kinds == {"none", *CORRUPTIONS}
+    weights_io.save(workspace / "models/frcnn.safetensors", registry.build("frcnn", params))
+    run_stage(stage, "frcnn")
+    rows = (workspace / "metrics/robustness/frcnn.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == ["none", *CORRUPTIONS]
+    assert (workspace / "metrics/attacks/frcnn.csv").read_text() == "attack,eps,accuracy,digits\n"

@@ -1,4 +1,4 @@
-"""VGG16 and AlexNet: torchvision's networks to the digit, frozen where they should be, and able."""
+"""VGG16 and AlexNet: torchvision's backbones, frozen where they should be, and able to learn."""
 
 from typing import Any
 
@@ -9,88 +9,60 @@ from torch.nn import functional as F
 from torchvision.models import alexnet, vgg16
 from torchvision.transforms.v2 import functional as transforms
 
-from mnist.models.fine_tuned import IMAGENET_MEAN, IMAGENET_STD, FineTunedNetwork
-from mnist.models.inference import predict_logits, to_input
-from mnist.params import Params
-from mnist.training.loop import make_optimizer
+from mnist.models import registry
+from mnist.models.fine_tuned import IMAGENET_MEAN, IMAGENET_STD
+from mnist.models.inference import to_input
+from mnist.params import load_params
 from tests.digits import as_tensors
-from tests.overfit import loss_after_overfitting
-
-SETTINGS: dict[str, dict[str, Any]] = {
-    "vgg16": {"input_size": 32, "last_pool": True, "hidden": 0},
-    "alexnet": {"input_size": 63, "last_pool": True, "hidden": 32},
-}
+from tests.overfit import overfits
+from tests.small_models import small_model, small_params
 
 
-def build(network: Any, **changes: Any) -> FineTunedNetwork:
-    torch.manual_seed(0)
-    return FineTunedNetwork(network=network, dropout=0.0, **SETTINGS[network] | changes)
-
-
-@pytest.mark.parametrize(("network", "torchvisions"), [("vgg16", vgg16), ("alexnet", alexnet)])
-def test_grey_images_go_through_the_trunk_as_torchvision_would_send_them(
-    network: str, torchvisions: Any
+@pytest.mark.parametrize(("name", "torchvisions"), [("vgg16", vgg16), ("alexnet", alexnet)])
+def test_grey_images_go_through_the_backbone_as_torchvision_would_send_them(
+    name: str, torchvisions: Any
 ) -> None:
-    model = build(network, input_size=64)
+    model = registry.build(name, small_params(**{name: {"input_size": 64, "last_pool": True}}))
     with torch.device("meta"):
         reference = torchvisions().features
     reference = reference.to_empty(device="cpu").eval()
     reference.load_state_dict(model.backbone.state_dict())
 
-    images = to_input(as_tensors(slice(8))[0])
+    images = to_input(as_tensors(slice(4))[0])
     colour = F.interpolate(images, (64, 64), mode="bilinear").expand(-1, 3, -1, -1)
     colour = transforms.normalize(colour, list(IMAGENET_MEAN), list(IMAGENET_STD))
     with torch.no_grad():
-        expected = model.head(reference(colour))
+        expected = model.eval().head(reference(colour))
         torch.testing.assert_close(model(images), expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("network", "blocks", "frozen"), [("vgg16", 2, 4), ("alexnet", 1, 1)])
-def test_frozen_blocks_do_not_move_and_all_others_do(
-    network: str, blocks: int, frozen: int, committed: dict[str, Any]
+@pytest.mark.parametrize(("name", "blocks", "frozen"), [("vgg16", 2, 4), ("alexnet", 1, 1)])
+def test_frozen_blocks_need_no_gradient_and_all_others_do(
+    name: str, blocks: int, frozen: int
 ) -> None:
-    recipe = getattr(Params.model_validate(committed), network)
-    model = build(network)
-    model.freeze(blocks)
-    before = {name: p.detach().clone() for name, p in model.named_parameters()}
-    images, labels = as_tensors(slice(16))
-    optimizer = make_optimizer(model, recipe, recipe.head_lr)
-    for _ in range(2):
-        optimizer.zero_grad()
-        F.cross_entropy(model(to_input(images)), labels).backward()
-        optimizer.step()
-    still = {n for n, p in model.named_parameters() if torch.equal(p, before[n])}
-    convolutions = [
-        f"backbone.{i}" for i, m in enumerate(model.backbone) if isinstance(m, nn.Conv2d)
-    ]
-    expected = {f"{n}.{part}" for n in convolutions[:frozen] for part in ("weight", "bias")}
-    assert still == expected
+    model = small_model(name, small_params(**{name: {"frozen_blocks": blocks}}))
+    convolutions = [layer for layer in model.backbone if isinstance(layer, nn.Conv2d)]
+    learning = [all(p.requires_grad for p in layer.parameters()) for layer in convolutions]
+    assert learning == [False] * frozen + [True] * (len(convolutions) - frozen)
+    assert all(parameter.requires_grad for parameter in model.head.parameters())
 
 
-def test_the_head_learns_at_its_own_rate(committed: dict[str, Any]) -> None:
-    recipe = Params.model_validate(committed).alexnet
-    model = build("alexnet")
-    groups = make_optimizer(model, recipe, head_lr=0.5).param_groups
-    rate = {id(p): group["lr"] for group in groups for p in group["params"]}
-    for name, parameter in model.named_parameters():
-        assert rate[id(parameter)] == (0.5 if name.startswith("head.") else recipe.lr)
+def test_the_committed_vgg16_keeps_its_first_blocks() -> None:
+    params = load_params()
+    model = registry.build("vgg16", params)
+    learning = [p.requires_grad for p in model.backbone.parameters()]
+    assert learning.count(False) == 2 * 2 * params.vgg16.frozen_blocks  # two layers in each block
 
 
-@pytest.mark.parametrize("network", ["vgg16", "alexnet"])
-def test_order_in_the_batch_does_not_matter(network: str) -> None:
-    model = build(network)
-    images, _ = as_tensors(slice(12))
-    order = torch.randperm(12)
-    shuffled = predict_logits(model, images[order], batch_size=5)
-    whole = predict_logits(model, images, batch_size=12)[order]
-    torch.testing.assert_close(shuffled, whole, atol=1e-4, rtol=1e-4)
-
-
-@pytest.mark.parametrize(("network", "lr"), [("vgg16", 3e-4), ("alexnet", 1e-3)])
-def test_it_overfits_32_images(network: str, lr: float) -> None:
-    assert loss_after_overfitting(build(network), lr, steps=60, enough=0.05) < 0.05
+@pytest.mark.parametrize(("name", "lr"), [("vgg16", 1e-3), ("alexnet", 3e-3)])
+def test_it_overfits_32_images(name: str, lr: float) -> None:
+    params = small_params(**{name: {"dropout": 0.0, "frozen_blocks": 0}})
+    assert overfits(lambda seed: small_model(name, params, seed), lr, steps=150)
 
 
 def test_the_last_pool_can_be_left_out() -> None:
-    assert build("alexnet").head[2].in_features == 256
-    assert build("alexnet", last_pool=False).head[2].in_features == 256 * 3 * 3
+    def features(**changes: Any) -> int:
+        return small_model("alexnet", small_params(alexnet=changes)).head[2].in_features
+
+    assert features(input_size=63, last_pool=True) == 32
+    assert features(input_size=63, last_pool=False) == 32 * 3 * 3

@@ -1,4 +1,4 @@
-"""A picture, whatever its light, size and place, becomes what MNIST would have made of it."""
+"""A picture of any light, size and position becomes a digit as MNIST has them."""
 
 import io
 from typing import Any
@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnist.errors import UserError
-from mnist.recognition.pictures import LARGEST, find_ink, open_picture, to_mnist, union_box
+from mnist.recognition.pictures import MAX_SIDE, find_ink, open_picture, to_mnist, union_box
 from tests.digits import digits
 
 
 def smooth(i: int, side: int = 140) -> np.ndarray:
-    """Digit i of the small ones as somebody would draw it: ink 0..1, (side, side), with room."""
+    """Small digit i as somebody would draw it: ink 0..1, side x side pixels and a border."""
     ink = Image.fromarray(digits()[0][i][2:26:3, 2:26:3]).resize(
         (side, side), Image.Resampling.BICUBIC
     )
@@ -35,7 +35,7 @@ def as_mnist(picture: io.BytesIO) -> np.ndarray:
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
-    """Mean difference of two images against their mean; a pixel this way or that is rounding."""
+    """Mean difference of two images relative to their mean, after the best shift by a pixel."""
     ink = (a.mean() + b.mean()) / 2
     shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
     return min(np.abs(np.roll(a, s, (0, 1)).astype(float) - b).mean() / ink for s in shifts)
@@ -51,10 +51,10 @@ def test_a_digit_fills_the_box_and_is_centred_by_mass(i: int) -> None:
     assert max(np.ptp(rows), np.ptp(columns)) + 1 in (19, 20)
     assert image.max() == 255
     for axis in (0, 1):
-        places = np.arange(28) + 0.5
-        centre = (image.sum(axis=1 - axis) * places).sum() / image.sum()
-        rim = image.take([0, 27], axis=axis)
-        assert 14 <= centre < 15 or rim.any()
+        positions = np.arange(28) + 0.5
+        centre = (image.sum(axis=1 - axis) * positions).sum() / image.sum()
+        border = image.take([0, 27], axis=axis)
+        assert 14 <= centre < 15 or border.any()
 
 
 @pytest.mark.parametrize("i", range(10))
@@ -74,13 +74,13 @@ def test_shade_size_place_and_light_make_no_difference(i: int) -> None:
     assert difference(as_mnist(file), plain) < 0.25
 
 
-def test_what_is_mnists_already_stays_as_it_is() -> None:
+def test_an_mnist_digit_stays_as_it_is() -> None:
     image = as_mnist(png(1 - smooth(3)))
     again = as_mnist(png(image / 255))
     assert difference(again, image) < 0.12
 
 
-def test_a_camera_held_sideways_is_heeded() -> None:
+def test_the_orientation_of_a_camera_is_applied() -> None:
     upright = 1 - smooth(2)
     exif = Image.Exif()
     exif[0x0112] = 6  # turn by 90 degrees clockwise to see it upright
@@ -89,7 +89,7 @@ def test_a_camera_held_sideways_is_heeded() -> None:
 
 
 @pytest.mark.parametrize("dark", [True, False])
-def test_what_is_transparent_is_paper(dark: bool) -> None:
+def test_transparent_pixels_are_paper(dark: bool) -> None:
     ink = smooth(4)
     shade = np.zeros_like(ink) if dark else np.ones_like(ink)
     rgba = np.stack([shade, shade, shade, ink], axis=-1)
@@ -109,12 +109,12 @@ def test_any_kind_of_pixel_is_read(mode: str) -> None:
     assert difference(as_mnist(file), as_mnist(png(1 - smooth(5)))) < 0.2
 
 
-def test_several_digits_are_found_from_left_to_right_without_specks() -> None:
+def test_several_digits_are_found_from_left_to_right_without_dirt() -> None:
     page = np.zeros((300, 900))
-    for place, i in ((40, 0), (330, 1), (620, 2)):
+    for left, i in ((40, 0), (330, 1), (620, 2)):
         digit = smooth(i)
-        page[40 : 40 + len(digit), place : place + len(digit)] = digit
-    page[280:284, 450:454] = 1  # a speck of dirt
+        page[40 : 40 + len(digit), left : left + len(digit)] = digit
+    page[280:284, 450:454] = 1  # dirt
     written = find_ink(1 - page, "test")
     assert len(written.digits) == 3
     lefts = [box[0] for box in written.digits]
@@ -141,11 +141,11 @@ def test_a_texture_is_not_taken_for_digits() -> None:
 
 
 def test_a_large_picture_is_reduced() -> None:
-    large = Image.fromarray(np.zeros((10, 3 * LARGEST), dtype=np.uint8))
+    large = Image.fromarray(np.zeros((10, 3 * MAX_SIDE), dtype=np.uint8))
     file = io.BytesIO()
     large.save(file, "PNG")
     grey, reduced = open_picture(file.getvalue(), "test")
-    assert grey.shape[1] == LARGEST
+    assert grey.shape[1] == MAX_SIDE
     assert reduced == pytest.approx(1 / 3)
 
 
@@ -170,8 +170,8 @@ def test_noise_of_a_blank_page_is_no_ink() -> None:
 
 @settings(max_examples=30)
 @given(st.binary(max_size=200))
-def test_what_is_no_picture_is_refused(content: bytes) -> None:
-    with pytest.raises(UserError, match="test (is no picture|cannot be read|is blank)"):
+def test_other_files_are_refused(content: bytes) -> None:
+    with pytest.raises(UserError, match="test (is not a picture|cannot be read|is blank)"):
         as_mnist(io.BytesIO(content))
 
 

@@ -1,4 +1,4 @@
-"""Models read pictures: the digits one by one, the detector all of them where they are."""
+"""Classifiers read a picture digit by digit, a detector reads all digits at their places."""
 
 import io
 from dataclasses import replace
@@ -11,6 +11,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from mnist.commands.predict import as_json
+from mnist.models import frcnn
 from mnist.models.frcnn import DigitDetector
 from mnist.params import Params
 from mnist.recognition.drawing import draw
@@ -22,7 +23,7 @@ CPU = torch.device("cpu")
 
 
 class Nearest(nn.Module):
-    """Reads a digit as the one of ten examples that it is most like."""
+    """Predicts the example, of ten, that is nearest to a digit."""
 
     def __init__(self, examples: np.ndarray) -> None:
         super().__init__()
@@ -39,14 +40,14 @@ class Finder(DigitDetector):
 
     def forward(self, scenes: list[Tensor], targets: object = None) -> list[dict[str, Tensor]]:
         assert not self.training
-        answers = []
+        predictions = []
         for scene in scenes:
             rows, columns = (scene[0].amax(dim=d).nonzero().flatten() for d in (1, 0))
             box = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
             boxes = torch.tensor([[float(edge) for edge in box]] * 2)
             scores = torch.tensor([0.9, 0.2])
-            answers.append({"boxes": boxes, "labels": torch.tensor([8, 3]), "scores": scores})
-        return answers
+            predictions.append({"boxes": boxes, "labels": torch.tensor([8, 3]), "scores": scores})
+        return predictions
 
 
 @pytest.fixture
@@ -58,7 +59,7 @@ def nearest() -> Nearest:
 @pytest.fixture
 def finder(committed: dict) -> DigitDetector:
     params = Params.model_validate(committed)
-    return Finder(backbone=params.cnn.architecture(), **params.frcnn.architecture())
+    return Finder(**frcnn.build(params).architecture)
 
 
 def page_of(*which: int) -> bytes:
@@ -99,9 +100,8 @@ def test_boxes_for_machines_are_in_pixels_of_the_file(nearest: Nearest) -> None:
 
 
 def test_a_real_detector_takes_pictures_of_any_shape(committed: dict) -> None:
-    params = Params.model_validate(committed)
     torch.manual_seed(0)
-    model = DigitDetector(backbone=params.cnn.architecture(), **params.frcnn.architecture())
+    model = frcnn.build(Params.model_validate(committed))
     seen: list[torch.Size] = []
     model.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
     reading = read(page_of(*range(6)), "test", {"frcnn": model}, CPU)
@@ -112,6 +112,19 @@ def test_a_real_detector_takes_pictures_of_any_shape(committed: dict) -> None:
     assert width > 150
 
 
+def test_a_page_of_digits_does_not_change_the_next_picture(committed: dict) -> None:
+    torch.manual_seed(0)
+    model = frcnn.build(Params.model_validate(committed))
+    # Every proposal becomes a digit, and the boxes of a page fill all limits.
+    bias = model.roi_heads.box_predictor.cls_score.bias
+    bias.data[4] = 10
+    before = read(page_of(7), "test", {"frcnn": model}, CPU).found["frcnn"]
+    page = read(page_of(*range(10)), "test", {"frcnn": model}, CPU).found["frcnn"]
+    after = read(page_of(7), "test", {"frcnn": model}, CPU).found["frcnn"]
+    assert len(page) > len(before) > 0
+    assert after == before
+
+
 def test_the_drawing_shows_every_picture(
     nearest: Nearest, finder: DigitDetector, tmp_path: Path
 ) -> None:
@@ -119,9 +132,10 @@ def test_the_drawing_shows_every_picture(
     pages = (page_of(3), page_of(1, 4))
     readings = [("picture", read(page, "test", models, CPU)) for page in pages]
     one, both = tmp_path / "one.png", tmp_path / "both.png"
-    draw(readings[1:], one)
-    draw(readings, both)
-    with Image.open(one) as alone, Image.open(both) as together:
-        assert together.height == pytest.approx(2 * alone.height, abs=2)
-        halves = np.split(np.asarray(together.convert("L"))[: together.height // 2 * 2], 2)
+    classes = [str(digit) for digit in range(10)]
+    draw(readings[1:], classes, one)
+    draw(readings, classes, both)
+    with Image.open(one) as single, Image.open(both) as double:
+        assert double.height == pytest.approx(2 * single.height, abs=2)
+        halves = np.split(np.asarray(double.convert("L"))[: double.height // 2 * 2], 2)
         assert all(half.std() > 20 for half in halves)  # something is drawn in each

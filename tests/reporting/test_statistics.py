@@ -27,7 +27,7 @@ def test_mcnemar_of_six_to_none_by_hand() -> None:
     assert mcnemar(*answers(9, 0, 0, 1))[2] == 1
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     expected = multitest.multipletests(p_values, method="holm")[1]

@@ -12,304 +12,333 @@ from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from mnist import atomic_io
-from mnist.errors import UserError
 from mnist.training import checkpoint
-from mnist.training.checkpoint import Checkpoints, key
+from mnist.training.checkpoint import Checkpoint, Parts, hash_of
 from mnist.training.loop import train
-from mnist.training.run import open_checkpoints
-from tests.conftest import Faults
+from mnist.training.run import open_checkpoint
 from tests.small_models import (
     CPU,
     MODELS,
-    Kill,
     fingerprint,
-    run_tiny,
-    start,
-    tiny,
-    tiny_params,
+    small_case,
+    small_model,
+    small_params,
+    train_small,
 )
+from tests.training.processes import LIMIT, MOMENTS, Kill, start_training
 
-SAVES = 18  # of the tiny CNN: after each of 16 steps, and at the end of both epochs besides
-WHERE = ("write", "fsync", "replace", "replaced", "saved")
+SAVES = 16  # of the small CNN: one after each step
+Uninterrupted = Callable[[str], str]
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """The result of a model's training without a stop and without checkpoints."""
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
+    """The fingerprint of a model's training without a stop and without checkpoints."""
     known: dict[str, str] = {}
 
     def result(name: str) -> str:
         if name not in known:
-            known[name] = fingerprint(run_tiny(name), tmp_path_factory.mktemp("unbroken"))
+            known[name] = fingerprint(train_small(name), tmp_path_factory.mktemp(name))
         return known[name]
 
     return result
 
 
-def killed(name: str, folder: Path, kill: Kill) -> None:
-    child = start(name, folder, kill)
-    child.join(60)
-    assert child.exitcode == -9, f"{kill} did not strike"
+def kill(name: str, folder: Path, moment: Kill) -> None:
+    child = start_training(name, folder, kill=moment)
+    child.join(LIMIT)
+    assert child.exitcode == -signal.SIGKILL, f"{moment}: {(folder / 'stderr').read_text()}"
 
 
-def finished(name: str, folder: Path) -> str:
-    child = start(name, folder)
-    child.join(60)
-    assert child.exitcode == 0
+def finish(name: str, folder: Path) -> str:
+    child = start_training(name, folder)
+    child.join(LIMIT)
+    assert child.exitcode == 0, (folder / "stderr").read_text()
     return (folder / "result").read_text()
 
 
-def test_checkpoints_change_nothing(tmp_path: Path, unbroken: Callable[[str], str]) -> None:
-    for name in MODELS:
-        assert finished(name, tmp_path / name) == unbroken(name), name
+@pytest.mark.parametrize("name", MODELS)
+def test_checkpoints_change_nothing(
+    tmp_path: Path, uninterrupted: Uninterrupted, name: str
+) -> None:
+    result = train_small(name, Checkpoint(tmp_path / "checkpoint.pt", 0, resume=True))
+    assert fingerprint(result, tmp_path) == uninterrupted(name)
 
 
 @pytest.mark.faults
-def test_a_kill_at_every_step_is_survived(
-    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults
+def test_a_training_killed_again_and_again_ends_with_the_same_bits(
+    tmp_path: Path, uninterrupted: Uninterrupted, chaos: bool
 ) -> None:
-    for _ in range(SAVES):  # each run gets to its first checkpoint, one step further
-        killed("cnn", tmp_path, Kill("saved", 1))
-    with faults("SIGKILL at a step", SAVES):
-        assert finished("cnn", tmp_path) == unbroken("cnn")
+    steps = 1 if chaos else 3  # that each process gets further
+    for _ in range(SAVES // steps):
+        kill("cnn", tmp_path, ("saved", steps))
+    assert finish("cnn", tmp_path) == uninterrupted("cnn")
 
 
 @pytest.mark.faults
-def test_a_kill_during_every_save_is_survived(
-    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, chaos: bool
+@pytest.mark.parametrize("moment", MOMENTS[:-1])
+def test_a_training_killed_in_a_save_ends_with_the_same_bits(
+    tmp_path: Path, uninterrupted: Uninterrupted, chaos: bool, moment: str
 ) -> None:
-    for where in WHERE[:-1]:
-        # Two fsyncs a save: of the file and of its folder.
-        calls = 2 * SAVES if where == "fsync" else SAVES
-        for number in range(1, calls + 1) if chaos else (1, 12):
-            folder = tmp_path / f"{where}{number}"
-            with faults(f"SIGKILL in a save ({where})"):
-                killed("cnn", folder, Kill(where, number))
-                assert finished("cnn", folder) == unbroken("cnn"), (where, number)
+    for number in range(1, SAVES + 1) if chaos else (1, 9):
+        folder = tmp_path / str(number)
+        kill("cnn", folder, (moment, number))
+        assert finish("cnn", folder) == uninterrupted("cnn"), number
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_survives_kill_after_kill(
-    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, chaos: bool, name: str
+    tmp_path: Path, uninterrupted: Uninterrupted, chaos: bool, name: str
 ) -> None:
-    # Each "saved" gets one save further, so two of them are in one epoch; the others get nowhere.
-    # VGG16, of the fewest saves, has five.
-    several = ["saved", "replace", "saved", "write", "fsync", "replace"]
-    several += ["saved", "fsync", "write", "saved", "replace", "fsync"]
-    wanted = several if chaos else several[:4]
-    with faults(f"SIGKILL, {name}", len(wanted)):
-        for where in wanted:
-            killed(name, tmp_path, Kill(where, 1))
-        assert finished(name, tmp_path) == unbroken(name)
+    # The first stops in the middle of an epoch and between two rows of the curve.
+    moments: list[Kill] = [("saved", 3), ("rename", 2), ("write", 2)]
+    if chaos:
+        moments = [(moment, 1 + number % 2) for number, moment in enumerate(3 * MOMENTS)][:7]
+    for moment in moments:
+        kill(name, tmp_path, moment)
+    assert finish(name, tmp_path) == uninterrupted(name)
 
 
 @pytest.mark.faults
-def test_a_kill_at_any_instant_is_survived(
-    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, chaos: bool
+def test_a_training_killed_at_any_instant_ends_with_the_same_bits(
+    tmp_path: Path, uninterrupted: Uninterrupted, chaos: bool
 ) -> None:
     rng = random.Random(0)
-    struck, wanted = 0, 120 if chaos else 5
-    for attempt in range(1000):
-        if struck == wanted:
-            break
+    killed = 0
+    for attempt in range(200 if chaos else 3):
         folder = tmp_path / str(attempt)
-        child = start("cnn", folder)
-        child.join(rng.uniform(0.02, 0.4))
-        if child.exitcode is None:
-            with faults("SIGKILL at an instant"):
-                child.kill()
-                child.join()
-                assert finished("cnn", folder) == unbroken("cnn"), attempt
-            struck += 1
-    assert struck == wanted
+        child = start_training("cnn", folder)
+        wait_for(folder / "checkpoint.pt")
+        time.sleep(rng.uniform(0, 0.3))
+        child.kill()
+        child.join(LIMIT)
+        killed += child.exitcode == -signal.SIGKILL
+        assert finish("cnn", folder) == uninterrupted("cnn"), attempt
+    assert killed
 
 
-@pytest.mark.parametrize(
-    "forgotten",
-    [
-        "model",
-        "average",
-        "optimizer",
-        "schedule",
-        "epoch_start",
-        "first",
-        "step",
-        "loss_sum",
-        "curve",
-        "rng",
-    ],
-)
-def test_whatever_a_checkpoint_forgot_would_show(
+def wait_for(path: Path) -> None:
+    deadline = time.monotonic() + LIMIT
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} did not come"
+        time.sleep(0.005)
+
+
+class Recorder(Checkpoint):
+    """Keeps every state in memory, and loads the one that it is given."""
+
+    def __init__(self, path: Path, loaded: dict[str, Any] | None = None) -> None:
+        super().__init__(path, 0, resume=True)
+        self.states: list[dict[str, Any]] = []
+        self.loaded = loaded
+
+    def save(self, parts: Parts, step: int) -> None:
+        state = {name: part.state_dict() for name, part in parts.items()}
+        self.states.append(copy.deepcopy(state | {"step": step}))
+
+    def load(self, parts: Parts) -> int:
+        if self.loaded is None:
+            return 0
+        state = copy.deepcopy(self.loaded)  # a training changes what it was given
+        for name, part in parts.items():
+            part.load_state_dict(state[name])
+        return state["step"]
+
+
+PARTS = ["model", "ema", "optimizer", "scheduler", "step", "curve"]
+
+
+@pytest.fixture(scope="module")
+def states(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """The state after each step of the ViT, which has dropout and AdamW."""
+    recorder = Recorder(tmp_path_factory.mktemp("states") / "checkpoint.pt")
+    train_small("vit", recorder)
+    return recorder.states
+
+
+@pytest.mark.parametrize("forgotten", [None, *PARTS, "sum", "steps", "rows"])
+def test_each_part_of_a_checkpoint_is_needed(
     tmp_path: Path,
-    unbroken: Callable[[str], str],
-    monkeypatch: pytest.MonkeyPatch,
-    forgotten: str,
+    uninterrupted: Uninterrupted,
+    states: list[dict[str, Any]],
+    forgotten: str | None,
 ) -> None:
-    """The negative control: with any one part as it was at the start, the results differ."""
-    # The ViT's dropout draws from PyTorch's own generator. The 14th save is in the second epoch.
-    first, last = (state_after("vit", saves, tmp_path / str(saves)) for saves in (1, 14))
-    assert 10 == last["first"] < last["step"] < 16
-    checkpoints = Checkpoints(tmp_path / "resumed", 1000, resume=True)
-    # A training moves what it was given, so each gets a copy.
-    monkeypatch.setattr(checkpoints, "latest", lambda: copy.deepcopy(last))
-    assert fingerprint(run_tiny("vit", checkpoints), tmp_path) == unbroken("vit")
-
-    first["loss_sum"], first["curve"] = torch.zeros(()), []
-    if forgotten == "step":  # the place in the epoch's order
-        first["step"] = last["first"]
-    changed = last | {forgotten: first[forgotten]}
-    monkeypatch.setattr(checkpoints, "latest", lambda: copy.deepcopy(changed))
-    assert fingerprint(run_tiny("vit", checkpoints), tmp_path) != unbroken("vit")
+    """With any part as it was after the first step, the training ends with other bits."""
+    assert set(states[0]) == set(PARTS)
+    state = states[12]  # in the second epoch of ten steps, between two rows of the curve
+    assert (state["step"], state["curve"]["steps"]) == (13, 1)
+    before = {"sum": torch.zeros(()), "steps": 0, "rows": []}
+    if forgotten in before:
+        state = state | {"curve": state["curve"] | {forgotten: before[forgotten]}}
+    elif forgotten:
+        state = state | {forgotten: states[0][forgotten]}
+    resumed = train_small("vit", Recorder(tmp_path / "checkpoint.pt", state))
+    assert (fingerprint(resumed, tmp_path) == uninterrupted("vit")) == (forgotten is None)
 
 
-def state_after(name: str, saves: int, folder: Path) -> dict[str, Any]:
-    killed(name, folder, Kill("saved", saves))
-    state = Checkpoints(folder / "checkpoints", 0, resume=True).latest()
-    assert state is not None
-    return state
-
-
-def test_two_generations_are_kept_and_a_damaged_one_is_set_aside(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("last", [12, -1])
+def test_a_resumed_training_writes_the_whole_curve_again(
+    tmp_path: Path, states: list[dict[str, Any]], last: int
 ) -> None:
-    checkpoints = Checkpoints(tmp_path, 0, resume=True)
-    assert checkpoints.latest() is None
-    for step in (1, 2, 10):
-        checkpoints.save(step, {"step": step})
-    checkpoints.wait()
-    old, new = sorted(tmp_path.iterdir())
-    assert checkpoints.latest() == {"step": 10}
-
-    content = bytearray(new.read_bytes())
-    content[len(content) // 2] ^= 1
-    new.write_bytes(content)
-    assert checkpoints.latest() == {"step": 2}
-    assert "is damaged: set aside as" in capsys.readouterr().err
-    old.write_bytes(old.read_bytes()[:-1])
-    assert checkpoints.latest() is None
-    assert {path.suffix for path in tmp_path.iterdir()} == {".damaged"}
-
-    checkpoints.remove()
-    assert not tmp_path.exists()
+    """DVC deletes the curve, an output, before it starts the stage again."""
+    model, task, recipe = small_case("vit")
+    recorder, curve = Recorder(tmp_path / "checkpoint.pt", states[last]), tmp_path / "curve.csv"
+    result = train(model, task, recipe, checkpoint=recorder, curve_file=curve)
+    assert len(curve.read_text().splitlines()) == 1 + len(result.curve) == 9
 
 
-def test_a_damaged_checkpoint_is_not_interpreted(
+def counter(value: float) -> nn.Module:
+    """A part of a training whose state is one number."""
+    module = nn.Module()
+    module.register_buffer("value", torch.full((1000,), value))
+    return module
+
+
+def saved_value(checkpoint: Checkpoint) -> float | None:
+    part: Any = counter(-1)
+    return part.value[0].item() if checkpoint.load({"part": part}) else None
+
+
+@pytest.mark.parametrize("damage", ["empty", "cut", "text", "code"])
+def test_a_checkpoint_that_cannot_be_read_is_ignored_with_a_message(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+) -> None:
+    path = tmp_path / "checkpoint.pt"
+    saved = Checkpoint(path, 0, resume=True)
+    assert saved.load({}) == 0
+    saved.save({"part": counter(3)}, 7)
+    assert saved.load({"part": counter(0)}) == 7
+    assert saved_value(saved) == 3
+    assert capsys.readouterr().err == ""
+
+    content = path.read_bytes()
+    path.write_bytes(
+        {
+            "empty": b"",
+            "cut": content[: len(content) // 2],
+            "text": b"no checkpoint\n",
+            "code": f"cos\nsystem\n(S'touch {tmp_path}/executed'\ntR.".encode(),
+        }[damage]
+    )
+    assert saved.load({"part": counter(0)}) == 0
+    assert "checkpoint.pt cannot be read and is ignored: " in capsys.readouterr().err
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_checkpoint_is_removed_where_a_training_shall_not_resume(tmp_path: Path) -> None:
+    path = tmp_path / "checkpoint.pt"
+    Checkpoint(path, 0, resume=True).save({}, 7)
+    assert Checkpoint(path, 0, resume=False).load({}) == 0
+    assert not path.exists()
+
+
+def test_a_checkpoint_is_due_when_its_time_has_passed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tmp_path.joinpath("000000007.pt").write_bytes(b"cos\nsystem\n(S'exit 1'\ntR.")
-    monkeypatch.setattr(torch, "load", lambda *_, **__: pytest.fail("it was parsed"))
-    assert Checkpoints(tmp_path, 0, resume=True).latest() is None
+    now = 1000.0
+    monkeypatch.setattr(time, "perf_counter", lambda: now)
+    saved = Checkpoint(tmp_path / "checkpoint.pt", 60, resume=True)
+    now += 59
+    assert not saved.is_due()
+    now += 1
+    assert saved.is_due()
+    saved.save({}, 1)
+    assert not saved.is_due()
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("failing", ["open", "fsync", "replace"])
+@pytest.mark.parametrize("failing", ["write_bytes", "fsync", "replace"])
 def test_a_save_that_fails_leaves_the_one_before(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    faults: Faults,
     failing: str,
 ) -> None:
-    def fail(*_: Any, **__: Any) -> None:
+    def fail(*_: Any) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    checkpoints = Checkpoints(tmp_path / "checkpoints", 0, resume=True)
-    checkpoints.save(0, {"before": 1})
-    checkpoints.wait()
-    with faults(f"failing {failing} in a save"):
-        with monkeypatch.context() as patch:
-            if failing == "open":
-                patch.setattr(checkpoint, "open", fail, raising=False)
-            else:
-                patch.setattr(os, failing, fail)
-            checkpoints.save(1, {"after": 1})
-            checkpoints.wait()
-        assert "no checkpoint of step 1, training goes on" in capsys.readouterr().err
-        assert checkpoints.latest() == {"before": 1}
-        assert len(list((tmp_path / "checkpoints").iterdir())) == 1
+    saved = Checkpoint(tmp_path / "checkpoint.pt", 0, resume=True)
+    saved.save({"part": counter(1)}, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path if failing == "write_bytes" else os, failing, fail)
+        saved.save({"part": counter(2)}, 2)
+    assert "no checkpoint was written, training continues: " in capsys.readouterr().err
+    assert saved_value(saved) == 1
+    assert list(tmp_path.iterdir()) == [saved.path]
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("room", [5_000, 40_000])
-def test_a_disk_that_is_full_throughout_costs_the_checkpoints_alone(
-    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, room: int
+def test_a_full_disk_costs_only_the_checkpoints(
+    tmp_path: Path, uninterrupted: Uninterrupted
 ) -> None:
-    with faults("no room for a checkpoint", SAVES):
-        child = start("cnn", tmp_path, largest_file=room)
-        child.join(60)
-        assert child.exitcode == 0
-        said = (tmp_path / "stderr").read_text()
-        assert said.count("training goes on: ") == SAVES
-        assert "Traceback" not in said
-        assert (tmp_path / "result").read_text() == unbroken("cnn")
-        assert not list((tmp_path / "checkpoints").iterdir())
+    child = start_training("cnn", tmp_path, largest_file=40_000)  # a checkpoint has 77,000 bytes
+    child.join(LIMIT)
+    assert child.exitcode == 0
+    messages = (tmp_path / "stderr").read_text()
+    assert messages.count("no checkpoint was written, training continues: ") == SAVES
+    assert (tmp_path / "result").read_text() == uninterrupted("cnn")
+    assert not (tmp_path / "checkpoint.pt").exists()
 
 
 @pytest.mark.faults
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_training_that_is_told_to_stop_goes_on_later(
-    tmp_path: Path, unbroken: Callable[[str], str], faults: Faults, sent: int, code: int
+def test_a_training_that_is_told_to_stop_continues_later(
+    tmp_path: Path, uninterrupted: Uninterrupted, sent: int, code: int
 ) -> None:
-    with faults(signal.Signals(sent).name):
-        child = start("vit", tmp_path)
-        while not list(tmp_path.glob("checkpoints/00000000[3-9].pt")):
-            time.sleep(0.005)
-        os.kill(child.pid, sent)
-        child.join(60)
-        assert child.exitcode == code
-        assert "Traceback" not in (tmp_path / "stderr").read_text()
-        assert not list(tmp_path.rglob("*.tmp"))
-        assert finished("vit", tmp_path) == unbroken("vit")
+    child = start_training("vit", tmp_path)
+    wait_for(tmp_path / "checkpoint.pt")
+    os.kill(child.pid, sent)
+    child.join(LIMIT)
+    assert child.exitcode == code
+    assert "Traceback" not in (tmp_path / "stderr").read_text()
+    assert not list(tmp_path.rglob("*.tmp"))
+    assert (tmp_path / "checkpoint.pt").exists()
+    assert finish("vit", tmp_path) == uninterrupted("vit")
 
 
-def test_what_has_diverged_is_not_kept(tmp_path: Path) -> None:
-    model, task, recipe = tiny("cnn")
-    recipe = recipe.model_copy(update={"lr": 1e30, "warmup": 0.5, "epochs": 4})
-    checkpoints = Checkpoints(tmp_path, 0, resume=True)
-    with pytest.raises(UserError, match=r"step \d+ .*learning rate"):
-        train(model, task, recipe, 0, CPU, checkpoints=checkpoints)
-    state = checkpoints.latest()
-    assert state is not None  # from before it diverged
-    assert all(value.isfinite().all() for value in state["model"].values())
-
-
-def test_the_key_tells_trainings_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whatever_decides_a_result_is_in_the_hash(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     data = torch.arange(4.0)
     settings: dict[str, Any] = {"lr": 0.1, "seed": 1}
-    same = key(settings, [data])
-    assert same == key(dict(settings), [data.clone()])
-    assert len({same, key(settings | {"lr": 0.2}, [data]), key(settings, [data + 1])}) == 3
-    assert key(settings, [data]) != key(settings, [data.view(2, 2)])
-    monkeypatch.setattr(checkpoint, "version", lambda _: "0")
-    assert key(settings, [data]) != same
+    before = hash_of(settings, [data])
+    assert hash_of(dict(settings), [data.clone()]) == before
+    changed = {
+        before,
+        hash_of(settings | {"lr": 0.2}, [data]),
+        hash_of(settings, [data + 1]),
+        hash_of(settings, [data.view(2, 2)]),
+        hash_of(settings, [data.to(torch.float64)]),
+    }
+    assert len(changed) == 5
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoint, "version", lambda _: "0")
+        assert hash_of(settings, [data]) != before
+    code = tmp_path / "atomic_io.py"
+    code.write_text(Path(atomic_io.__file__).read_text() + "# changed\n")
+    monkeypatch.setattr(atomic_io, "__file__", str(code))
+    assert hash_of(settings, [data]) != before
 
 
-def test_every_setting_has_a_folder_of_its_own() -> None:
-    params = tiny_params()
+def test_trainings_with_other_settings_have_other_checkpoints() -> None:
+    params = small_params()
+    model = small_model("vit", params)
 
-    def folder(how: str = "float32", **changes: Any) -> Path:
-        changed = params.model_copy(update=changes)
-        recipe = changed.vit
-        return open_checkpoints("vit", recipe, changed, {"precision": how}, []).folder
+    def path(**changes: Any) -> Path:
+        return open_checkpoint("vit", params.model_copy(update=changes), model, CPU, []).path
 
     runtime = params.runtime
     others = [
-        folder("bfloat16"),
-        folder(seed=2),
-        folder(vit=params.vit.model_copy(update={"lr": 0.1})),
-        folder(runtime=runtime.model_copy(update={"threads": 7})),
-        folder(runtime=runtime.model_copy(update={"compile": True})),
+        path(seed=2),
+        path(precision="bfloat16"),
+        path(portable=False),
+        path(vit=params.vit.model_copy(update={"lr": 0.1})),
+        path(runtime=runtime.model_copy(update={"threads": 7})),
+        path(runtime=runtime.model_copy(update={"compile": True})),
     ]
-    assert len({folder(), *others}) == 6
-    assert folder(runtime=runtime.model_copy(update={"checkpoint_seconds": 1})) == folder()
-
-
-def test_the_key_depends_on_the_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = key({}, [])
-    changed = tmp_path / "files.py"
-    changed.write_text(Path(atomic_io.__file__).read_text() + "# changed\n")
-    monkeypatch.setattr(files, "__file__", str(changed))
-    assert key({}, []) != before
+    assert len({path(), *others}) == 1 + len(others)
+    assert path(runtime=runtime.model_copy(update={"checkpoint_seconds": 1})) == path()

@@ -1,4 +1,4 @@
-"""Averaged weights follow the formula, forget the start, and do not touch the model."""
+"""The average follows its formula, forgets the initial weights, and leaves the model as it is."""
 
 from typing import Any
 
@@ -6,39 +6,55 @@ import pytest
 import torch
 from torch import nn
 
-from mnist.training.ema import Average
+from mnist.training.ema import EMA
 
 
 def test_it_is_the_moving_average_of_the_weights() -> None:
     model = nn.Linear(1, 1, bias=False)
-    average: Any = Average(model, decay=0.5)
+    ema: Any = EMA(model, decay=0.3)
     expected = None
-    for count, weight in enumerate([3.0, 5.0, 11.0, 2.0]):
+    for count, weight in enumerate([3.0, 5.0, 11.0, 2.0, 7.0, -1.0]):
         with torch.no_grad():
             model.weight.fill_(weight)
-        average.update(model)
-        # the first update copies; then a tenth of the steps so far are kept, at most `decay`
-        keep = 0.0 if expected is None else min(0.5, (1 + count) / (10 + count))
+        ema.update(model)
+        # the first update copies; then a tenth and more is kept, at most `decay`
+        keep = 0.0 if expected is None else min(0.3, (1 + count) / (10 + count))
         expected = weight if expected is None else keep * expected + (1 - keep) * weight
-        assert average.module.weight.item() == pytest.approx(expected)
-    assert model.weight.item() == 2.0
+        assert ema.module.weight.item() == pytest.approx(expected)
+    assert model.weight.item() == -1.0
 
 
-def test_the_start_is_soon_forgotten() -> None:
+def test_the_initial_weights_are_soon_forgotten() -> None:
     model = nn.Linear(1, 1, bias=False)
-    average: Any = Average(model, decay=0.999)
+    ema: Any = EMA(model, decay=0.999)
     for step in range(100):
         with torch.no_grad():
             model.weight.fill_(1000.0 if step < 3 else 1.0)
-        average.update(model)
-    assert average.module.weight.item() == pytest.approx(1.0, abs=0.1)
+        ema.update(model)
+    assert ema.module.weight.item() == pytest.approx(1.0, abs=0.1)
 
 
-def test_normalisation_statistics_are_averaged_too() -> None:
+def test_the_statistics_of_batch_normalisation_are_averaged_too() -> None:
     model = nn.BatchNorm1d(2)
-    average: Any = Average(model, decay=0.9)
-    for _ in range(5):
-        model(torch.randn(16, 2) + 7)
-        average.update(model)
-    assert average.module.running_mean.min() > 0.5
-    assert average.module.num_batches_tracked == 5
+    ema: Any = EMA(model, decay=0.1)
+    model.running_mean = torch.tensor([10.0, 20.0])
+    ema.update(model)
+    model.running_mean = torch.tensor([20.0, 0.0])
+    model.num_batches_tracked = torch.tensor(7)
+    ema.update(model)
+    torch.testing.assert_close(ema.module.running_mean, torch.tensor([19.0, 2.0]))
+    assert ema.module.num_batches_tracked == 7  # an integer: the latest
+
+
+def test_its_state_holds_the_number_of_updates() -> None:
+    model = nn.Linear(1, 1, bias=False)
+    ema, again = EMA(model, decay=0.9), EMA(nn.Linear(1, 1, bias=False), decay=0.9)
+    for value in (1.0, 2.0, 3.0, 4.0):
+        if value == 3.0:
+            again.load_state_dict(ema.state_dict())
+        with torch.no_grad():
+            model.weight.fill_(value)
+        ema.update(model)
+        if value > 2:
+            again.update(model)
+    assert torch.equal(ema.module.weight, again.module.weight)  # type: ignore[arg-type]

@@ -1,16 +1,14 @@
-"""On a CUDA GPU all five train, in either precision, and go on after a stop with the same bits."""
+"""On a CUDA GPU all five train, in either precision, and continue after a stop with equal bits."""
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 
-from mnist.device import pick_precision, set_up
-from mnist.params import Runtime
-from mnist.training.checkpoint import Checkpoints
+from mnist.device import set_up
+from mnist.training.checkpoint import Checkpoint, Parts
 from mnist.training.loop import train
-from tests.small_models import MODELS, tiny
+from tests.small_models import MODELS, small_case, small_params
 
 pytestmark = [
     pytest.mark.gpu,
@@ -20,62 +18,41 @@ pytestmark = [
 
 @pytest.fixture
 def gpu() -> torch.device:
-    return set_up(
-        Runtime(
-            device="auto",
-            threads=2,
-            precision="auto",
-            compile=False,
-            resume=True,
-            checkpoint_seconds=60,
-        )
-    )
+    return set_up(small_params())
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_trains_on_it(gpu: torch.device, name: str, precision: torch.dtype) -> None:
-    model, task, recipe = tiny(name, device=gpu, epochs=6.0)
-    trained = train(model, task, recipe, 0, gpu, precision=precision)
-    assert all(weights.device.type == "cuda" for weights in trained.model.parameters())
-    assert trained.curve[-1].train_loss < trained.curve[0].train_loss
+    model, task, recipe = small_case(name, device=gpu, epochs=6.0)
+    result = train(model, task, recipe, precision)
+    assert all(weights.device.type == "cuda" for weights in result.model.parameters())
+    assert result.curve[-1].train_loss < result.curve[0].train_loss
+
+
+class Stopping(Checkpoint):
+    """Stops the training after its third save."""
+
+    saves = 0
+
+    def save(self, parts: Parts, step: int) -> None:
+        super().save(parts, step)
+        self.saves += 1
+        if self.saves == 3:
+            raise KeyboardInterrupt
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_training_that_was_stopped_goes_on_with_the_same_bits(
-    gpu: torch.device,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    name: str,
-    precision: torch.dtype,
+def test_a_training_that_was_stopped_ends_with_the_same_bits(
+    gpu: torch.device, tmp_path: Path, name: str, precision: torch.dtype
 ) -> None:
-    how: Any = {"precision": precision}
-    model, task, recipe = tiny(name, device=gpu)
-    unbroken = train(model, task, recipe, 0, gpu, **how)
-
-    def stop(checkpoints: Checkpoints, step: int, state: object) -> None:
-        save(checkpoints, step, state)  # type: ignore[arg-type]
-        if step == 3:
-            raise KeyboardInterrupt
-
-    save = Checkpoints.save
-    monkeypatch.setattr(Checkpoints, "save", stop)
-    model, task, recipe = tiny(name, device=gpu)
+    path = tmp_path / "checkpoint.pt"
+    whole = train(*small_case(name, device=gpu), precision)
     with pytest.raises(KeyboardInterrupt):
-        train(model, task, recipe, 0, gpu, checkpoints=Checkpoints(tmp_path, 0, resume=True), **how)
-    monkeypatch.undo()
-    model, task, recipe = tiny(name, device=gpu)
-    resumed = train(
-        model, task, recipe, 0, gpu, checkpoints=Checkpoints(tmp_path, 60, resume=True), **how
-    )
-    assert repr(resumed.curve) == repr(unbroken.curve)
+        train(*small_case(name, device=gpu), precision, Stopping(path, 0, resume=True))
+    resumed = train(*small_case(name, device=gpu), precision, Checkpoint(path, 60, resume=True))
+    assert resumed.curve == whole.curve
     weights = resumed.model.state_dict()
-    assert all(
-        torch.equal(weights[key], value) for key, value in unbroken.model.state_dict().items()
-    )
-
-
-def test_its_precision_is_bfloat16_where_the_hardware_has_it(gpu: torch.device) -> None:
-    modern = torch.cuda.get_device_capability() >= (8, 0)
-    assert pick_precision("auto", gpu) == (torch.bfloat16 if modern else torch.float32)
+    for key, value in whole.model.state_dict().items():
+        assert torch.equal(weights[key], value), key

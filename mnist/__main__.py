@@ -1,0 +1,43 @@
+"""The command line: `python -m mnist COMMAND`."""
+
+import argparse
+import sys
+from importlib import import_module
+
+from mnist.errors import run
+
+# A command is the module of its name in mnist/commands.
+COMMANDS = {
+    "predict": "classify the digits in pictures of your own",
+    "export": "write the trained classifiers as ONNX files",
+    "bench": "measure the speed of training and inference",
+    "seeds": "train models with several seeds",
+    "timing": "copy the training times into metrics/timing.json",
+    "verify": "read every file of dvc.lock again and report damage",
+    "readme": "write the tables of README.md and docs/performance.md",
+}
+
+
+def main(argv: list[str]) -> None:
+    """Run the command that `argv` starts with. Only its module is imported."""
+    parser = argparse.ArgumentParser(
+        prog="python -m mnist",
+        description="Commands for the trained models and their results.",
+        epilog="`python -m mnist COMMAND --help` describes one of them.",
+    )
+    subparsers = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for command, summary in COMMANDS.items():
+        subparsers.add_parser(
+            command, help=summary, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+    if not argv or argv[0] not in COMMANDS:
+        parser.parse_args(argv)  # prints the help, or what is wrong, and exits
+    name = argv[0]
+    module = import_module(f"mnist.commands.{name}")
+    subparsers.choices[name].description = module.__doc__
+    module.add_arguments(subparsers.choices[name])
+    run(lambda: module.main(parser.parse_args(argv)), name)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,222 @@
+"""`python -m mnist seeds` trains what metrics/seeds.csv does not hold yet, beside the workspace."""
+
+import argparse
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from mnist.atomic_io import sha256
+from mnist.commands import seeds
+from mnist.errors import UserError
+from mnist.reporting.seeds import COLUMNS
+from tests.reporting.synthetic import make_params, write_json, write_seeds
+
+# A pipeline whose "training" takes no time: the weights are text, and the figures follow the seed.
+WORK = """\
+import hashlib, json, pathlib, sys, yaml
+params = yaml.safe_load(open("params.yaml"))
+seed = params["seed"]
+def write(path, value):
+    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
+    pathlib.Path(path).write_text(value)
+if sys.argv[1] == "train":
+    write("models/cnn.safetensors", f"{seed} {params['cnn']['lr']}")
+    write("metrics/train/cnn.json", json.dumps({"val_accuracy": 0.9 + seed / 100}))
+else:
+    weights = pathlib.Path("models/cnn.safetensors").read_bytes()
+    test = {"accuracy": 0.9 + seed / 1000, "f1_macro": 0.9, "errors": seed, "nll": 1, "ece": 0}
+    write("metrics/test/cnn.json", json.dumps(test))
+    write("metrics/examples/cnn.json",
+        json.dumps({"weights_sha256": hashlib.sha256(weights).hexdigest()}))
+"""
+DVC_YAML = f"""\
+stages:
+  train_cnn:
+    cmd: {sys.executable} work.py train
+    deps: [work.py]
+    params: [cnn, seed, data.classes]
+    outs: [models/cnn.safetensors]
+    metrics: [metrics/train/cnn.json: {{cache: false}}]
+  evaluate:
+    foreach: [cnn]
+    do:
+      cmd: {sys.executable} work.py evaluate
+      deps: [work.py, "models/${{item}}.safetensors"]
+      metrics: ["metrics/test/${{item}}.json": {{cache: false}}]
+      outs: ["metrics/examples/${{item}}.json": {{cache: false}}]
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Files as `dvc repro` leaves them, without running it."""
+    monkeypatch.chdir(tmp_path)
+    params = make_params(("cnn", "vit")).model_dump()
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    write_seeds(tmp_path / "metrics", [])
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models/cnn.safetensors").write_text("weights")
+    test = {"accuracy": 0.99, "f1_macro": 0.98, "errors": 7, "nll": 0.1, "ece": 0.01, "map": 1}
+    write_json(tmp_path / "metrics/test/cnn.json", test)
+    write_json(tmp_path / "metrics/train/cnn.json", {"val_accuracy": 0.97})
+    shown = {"weights_sha256": sha256("models/cnn.safetensors")}
+    write_json(tmp_path / "metrics/examples/cnn.json", shown)
+    write_lock("md5 of the weights", cnn=params["cnn"], seed=params["seed"])
+    return tmp_path
+
+
+def write_lock(md5: str, **tracked: Any) -> None:
+    out = {"path": "models/cnn.safetensors", "md5": md5}
+    train = {"params": {"params.yaml": tracked}, "outs": [out]}
+    Path("dvc.lock").write_text(yaml.safe_dump({"stages": {"fetch": {}, "train_cnn": train}}))
+
+
+def change_params(**changes: Any) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    for section, values in changes.items():
+        params[section] |= values
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+
+
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The seeds that were trained, without DVC."""
+    found: list[int] = []
+
+    def run_experiment(model: str, seed: int) -> dict[str, Any]:
+        found.append(seed)
+        figures = dict.fromkeys(COLUMNS, 0.9) | {"weights_sha256": f"weights of seed {seed}"}
+        return {key: figures[key] for key in COLUMNS[3:]}
+
+    monkeypatch.setattr(seeds, "run_experiment", run_experiment)
+    return found
+
+
+def run(*wanted: str) -> list[dict[str, str]]:
+    seeds.main(argparse.Namespace(wanted=list(wanted)))
+    with open(seeds.SEEDS, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_model_at_hand_is_taken_as_it_is(project: Path, trained: list[int]) -> None:
+    (row,) = run("cnn=1")
+    assert trained == []
+    assert row.pop("recipe")
+    assert row.pop("weights_sha256") == sha256("models/cnn.safetensors")
+    assert row == {
+        "model": "cnn",
+        "seed": "1",
+        "accuracy": "0.99",
+        "f1_macro": "0.98",
+        "errors": "7",
+        "nll": "0.1",
+        "ece": "0.01",
+        "val_accuracy": "0.97",
+    }
+
+
+def test_the_model_at_hand_is_not_taken_where_its_metrics_are_of_others(
+    project: Path, trained: list[int]
+) -> None:
+    Path("models/cnn.safetensors").write_text("trained, but not evaluated yet")
+    run("cnn=1")
+    assert trained == [1]
+
+
+def test_what_the_file_holds_is_not_trained_again(project: Path, trained: list[int]) -> None:
+    run("cnn=2")
+    rows = run("cnn=3")
+    assert trained == [2, 3]
+    assert [row["seed"] for row in rows] == ["1", "2", "3"]
+    assert len({row["recipe"] for row in rows}) == 1
+
+
+def test_the_seed_of_params_yaml_comes_first(project: Path, trained: list[int]) -> None:
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("\nseed: 1\n", "\nseed: 9\n"))
+    run("cnn=3")
+    assert trained == [9, 2]  # 1 is at hand
+
+
+def test_a_training_that_fails_keeps_those_before(
+    project: Path, trained: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(model: str, seed: int) -> dict[str, Any]:
+        raise UserError("no")
+
+    monkeypatch.setattr(seeds, "run_experiment", fail)
+    with pytest.raises(UserError):
+        run("cnn=2")
+    assert [row["seed"] for row in csv.DictReader(seeds.SEEDS.read_text().splitlines())] == ["1"]
+
+
+@pytest.mark.parametrize("change", ["lr", "threads", "weights"])
+def test_another_recipe_drops_the_rows_of_the_old(
+    project: Path, trained: list[int], change: str
+) -> None:
+    (_, old) = run("cnn=2")
+    if change == "lr":
+        change_params(cnn={"lr": 0.001})
+    elif change == "threads":
+        change_params(runtime={"threads": 1})
+    else:
+        params = make_params().model_dump()
+        write_lock("md5 of other weights", cnn=params["cnn"], seed=params["seed"])
+    trained.clear()
+    rows = run("cnn=2")
+    assert old["recipe"] not in {row["recipe"] for row in rows}
+    # The model at hand was trained with another lr, so it is none of this recipe.
+    assert trained == ([1, 2] if change == "lr" else [2])
+
+
+def test_another_seed_or_another_models_params_are_the_same_recipe(
+    project: Path, trained: list[int]
+) -> None:
+    before = seeds.read_recipe("cnn")
+    change_params(vit={"lr": 0.001})
+    text = Path("params.yaml").read_text()
+    Path("params.yaml").write_text(text.replace("\nseed: 1\n", "\nseed: 5\n") + "# a comment\n")
+    assert seeds.read_recipe("cnn") == before
+
+
+def test_a_wrong_argument_is_named(project: Path) -> None:
+    for wrong in ("cnn", "cnn=0", "lenet=2"):
+        with pytest.raises(UserError, match="is not MODEL=COUNT, such as cnn=5"):
+            run(wrong)
+    with pytest.raises(UserError, match="run `dvc repro evaluate@vit` first"):
+        run("vit=1")
+
+
+def test_dvc_trains_the_other_seeds_beside_the_workspace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def command(*arguments: str) -> None:
+        subprocess.run(arguments, check=True, capture_output=True)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{Path('/usr/bin')}:{Path('/bin')}")
+    for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
+        monkeypatch.setenv(f"{name}_NAME", "test")
+        monkeypatch.setenv(f"{name}_EMAIL", "test@example.org")
+    Path("params.yaml").write_text(yaml.safe_dump(make_params(("cnn",)).model_dump()))
+    Path("work.py").write_text(WORK)
+    Path("dvc.yaml").write_text(DVC_YAML)
+    Path(".gitignore").write_text("/models\n")
+    write_seeds(tmp_path / "metrics", [])
+    command("git", "init", "--quiet")
+    command("dvc", "init", "--quiet")
+    command("dvc", "repro", "--quiet")
+    command("git", "add", ".")
+    command("git", "commit", "--quiet", "--message", "as reproduced")
+    first, second = run("cnn=2")
+    assert (first["errors"], second["errors"]) == ("1", "2")
+    assert second["val_accuracy"] == "0.92"
+    assert first["weights_sha256"] == sha256("models/cnn.safetensors")
+    assert second["weights_sha256"] != first["weights_sha256"]
+    status = subprocess.run(["git", "status", "--short"], capture_output=True, text=True)
+    assert status.stdout.split() == ["M", "metrics/seeds.csv"]

@@ -1,0 +1,104 @@
+"""Every model is built from params.yaml and comes back from disk unchanged."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from mnist.errors import UserError
+from mnist.models import registry, weights_io
+from mnist.models.inference import classify_digits, predict_logits
+from mnist.models.registry import MODELS
+from mnist.params import load_params
+from tests.digits import as_tensors
+from tests.small_models import small_model, small_params
+
+CLASSIFIERS = [name for name in MODELS if registry.task(name) == "classification"]
+
+
+def predict(name: str, model: Any, images: Tensor, batch_size: int) -> Tensor:
+    if registry.task(name) == "detection":
+        return classify_digits(model, images, batch_size)[0]
+    return predict_logits(model, images, batch_size)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_has_the_data_sets_number_of_classes(name: str) -> None:
+    params = small_params()
+    three = params.data.model_copy(update={"classes": ["cat", "dog", "fox"]})
+    model = small_model(name, params.model_copy(update={"data": three}))
+    assert predict(name, model, as_tensors(slice(4))[0], 4).shape == (4, 3)
+
+
+def test_the_committed_parameters_build_every_model() -> None:
+    params = load_params()
+    for name in params.models:
+        assert registry.build(name, params).architecture["classes"] == 10
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_predictions_do_not_depend_on_the_neighbours_in_the_batch(name: str) -> None:
+    # A well-known example fed batch-first tensors to a sequence-first attention: images attended
+    # to each other, nothing failed, and the model stayed at chance.
+    model = small_model(name, small_params())
+    images, _ = as_tensors(slice(20))
+    order = torch.randperm(20)
+    expected = predict(name, model, images, 20)[order]
+    torch.testing.assert_close(predict(name, model, images[order], 7), expected)
+
+
+@pytest.mark.parametrize("name", CLASSIFIERS)
+def test_dropout_is_active_in_training_only(name: str) -> None:
+    model = small_model(name, small_params(**{name: {"dropout": 0.5}})).train()
+    images = torch.rand(8, 1, 28, 28)
+    assert not torch.equal(model(images), model(images))
+    model.eval()
+    assert torch.equal(model(images), model(images))
+    without = small_model(name, small_params(**{name: {"dropout": 0.0}})).train()
+    assert torch.equal(without(images), without(images))
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_inference_changes_no_buffer(name: str) -> None:
+    """A network left in training mode would move its batch normalisation's statistics."""
+    model = small_model(name, small_params()).train()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    predict(name, model, as_tensors(slice(10))[0], 5)
+    assert not model.training
+    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", ["cnn", "frcnn", "vit"])
+def test_weights_come_back_from_disk_unchanged(name: str, tmp_path: Path) -> None:
+    model = small_model(name, small_params())
+    images, _ = as_tensors(slice(20))
+    for file in ("first", "second"):
+        weights_io.save(tmp_path / file, model)
+    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+    again = registry.load(name, tmp_path / "first")
+    assert not again.training
+    assert again.architecture == model.architecture
+    assert torch.equal(predict(name, again, images, 20), predict(name, model, images, 20))
+
+
+def test_a_file_that_does_not_fit_is_refused_by_name(tmp_path: Path) -> None:
+    model = small_model("cnn", small_params())
+    architecture: dict[str, Any] = model.architecture
+    path = tmp_path / "cnn.safetensors"
+
+    def refuses(reason: str, **changes: Any) -> None:
+        if changes:
+            model.architecture = architecture | changes
+            weights_io.save(path, model)
+        with pytest.raises(UserError, match=reason):
+            registry.load("cnn", path)
+
+    refuses("is missing")
+    path.write_bytes(b"not safetensors")
+    refuses("is not a model of this project")
+    refuses("does not fit", classes=11)
+    refuses("is not a cnn", heads=4)
+    with pytest.raises(UserError, match="there is no model 'lenet'; known are cnn"):
+        registry.load("lenet", path)

@@ -1,0 +1,187 @@
+"""The files under metrics/ of models that were never trained, for tests of the report."""
+
+import base64
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from mnist.evaluation.corruptions import CORRUPTIONS
+from mnist.params import Params
+from mnist.reporting.seeds import COLUMNS
+from tests.conftest import ROOT
+
+MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
+TIMING = {
+    "train_seconds": 183.2,
+    "peak_memory_mb": 1003.6,
+    "device": "cpu",
+    "cpu": "Z80",
+    "threads": 2,
+    "portable": True,
+    "world_size": 1,
+    "torch": "2.14",
+}
+BENCHMARK = {
+    "train_images_per_second": 2500,
+    "infer_images_per_second_b1": 500,
+    "infer_images_per_second_b256": 8000,
+    "share_of_sgemm": 0.64,
+    "speedup_vs_plain": 1.4,
+}
+MACHINE = {
+    "processor": "Xeon, 2 cores",
+    "threads": 2,
+    "torch": "2.14",
+    "python": "3.11",
+    "system": "Linux",
+    "sgemm_gflops": 300,
+    "rounds": 5,
+}
+
+
+def make_params(models: Sequence[str] = MODELS, **data: Any) -> Params:
+    """The committed params.yaml with these models and keys of `data`."""
+    params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
+    params["models"] = list(models)
+    params["data"] |= data
+    return Params.model_validate(params)
+
+
+def grey(level: int, side: int = 28) -> str:
+    """A grey image as evaluation keeps it."""
+    return base64.b64encode(bytes([level]) * side**2).decode()
+
+
+def corruption_accuracy(number: int, kind: str) -> float:
+    """Accuracy of the model of that number in the list, different for each corruption."""
+    return round(0.9 - 0.03 * ["none", *CORRUPTIONS].index(kind) - 0.001 * number, 4)
+
+
+def write_metrics(
+    folder: Path,
+    models: Sequence[str] = MODELS,
+    labels: Sequence[int] = tuple(range(10)) * 10,
+    wrong: Mapping[str, Sequence[int]] | None = None,
+    confidence: float = 0.91,
+) -> Path:
+    """Write the files of every model; returns `folder`.
+
+    Args:
+        wrong: indices of the images that a model misclassifies, each as the next class.
+        confidence: probability of each predicted class.
+    """
+    classes = max(labels) + 1
+    wrong = wrong or {name: range(i + 1) for i, name in enumerate(models)}
+    write_json(folder / "benchmark.json", dict.fromkeys(models, BENCHMARK) | {"machine": MACHINE})
+    write_json(
+        folder / "timing.json", {n: TIMING | {"weights_sha256": f"sha of {n}"} for n in models}
+    )
+    write_seeds(folder, [(n, 1, "recipe", f"sha of {n}", 0.99) for n in models])
+    for number, name in enumerate(models):
+        predicted = np.array(labels)
+        for i in wrong[name]:
+            predicted[i] = (predicted[i] + 1) % classes
+        probabilities = np.full((len(labels), classes), (1 - confidence) / (classes - 1))
+        probabilities[np.arange(len(labels)), predicted] = confidence
+        _write_model(folder, number, name, np.array(labels), predicted, probabilities)
+    return folder
+
+
+def write_json(path: Path, value: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(value))
+
+
+def write_csv(path: Path, header: str, rows: Sequence[Sequence[Any]]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with open(path, "w", newline="") as file:
+        csv.writer(file).writerows([header.split(","), *rows])
+
+
+def write_seeds(folder: Path, rows: Sequence[tuple[str, int, str, str, float]]) -> None:
+    """Write seeds.csv from (model, seed, recipe, weights_sha256, accuracy)."""
+    full = [(*row, 0.99, 50, 0.02, 0.001, 0.99) for row in rows]
+    write_csv(folder / "seeds.csv", ",".join(COLUMNS), full)
+
+
+def _write_model(
+    folder: Path,
+    number: int,
+    name: str,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    probabilities: np.ndarray,
+) -> None:
+    errors = int((labels != predicted).sum())
+    accuracy = 1 - errors / len(labels)
+    classes = probabilities.shape[1]
+    metrics = {"accuracy": accuracy, "f1_macro": accuracy, "errors": errors}
+    metrics |= {"nll": 0.02, "ece": 0.001}
+    details = {
+        "accuracy_ci95_low": accuracy - 0.01,
+        "accuracy_ci95_high": min(1.0, accuracy + 0.01),
+        "nll_raw": 0.06,
+        "brier": 0.011,
+        "brier_raw": 0.012,
+        "ece_raw": 0.047,
+        "ece_null95": 0.003,
+        "temperature": 0.5,
+        "parameters": 196698 + number,
+        "flops": 27568000 * (number + 1),
+        "file_bytes": 791856,
+        "uci_digits": {"digits": 1797, "accuracy": 0.95},
+    }
+    examples: dict[str, Any] = {
+        "weights_sha256": f"sha of {name}",
+        "misclassified": [
+            {"index": int(i), "actual": int(labels[i]), "predicted": int(predicted[i])}
+            | {"probability": 0.91, "pixels": grey(100)}
+            for i in np.flatnonzero(labels != predicted)[:5]
+        ],
+        "corruptions": {kind: grey(10 * i) for i, kind in enumerate(["none", *CORRUPTIONS])},
+    }
+    if name == "vit":
+        examples["attention"] = [
+            {"index": 0, "actual": 0, "predicted": 1, "pixels": grey(9), "attention": [0.0625] * 16}
+        ]
+    if name == "frcnn":
+        metrics |= {"missed": 0, "map": 0.919, "map_50": 0.994, "map_75": 0.988}
+        details["map_per_digit"] = {str(label): 0.9 for label in range(classes)}
+        examples["scenes"] = [
+            {"pixels": grey(0, 64), "mistakes": 2}
+            | {"true": [[0, 0, 20, 20, 3]], "found": [[1, 1, 20, 20, 8, 0.9]]}
+        ]
+    corruptions = ["none", *CORRUPTIONS]
+    attacks = [("fgsm", 0, 1, 20), ("fgsm", 0.1, 0.8, 20), ("pgd", 0.1, 0.5, 20)]
+    write_json(folder / f"test/{name}.json", metrics)
+    write_json(folder / f"details/{name}.json", details)
+    write_json(folder / f"train/{name}.json", {"epochs": 0.9, "train_samples": 100})
+    write_json(folder / f"examples/{name}.json", examples)
+    write_csv(
+        folder / f"curves/{name}.csv",
+        "epoch,train_loss,val_loss,val_accuracy,val_digits",
+        [(0.9 * i / 8, 1 / i, 0.5 / i, 1 - 0.1 / i, 1000 if i < 8 else 5000) for i in range(1, 9)],
+    )
+    write_csv(
+        folder / f"predictions/{name}.csv",
+        "actual,predicted," + ",".join(f"p{i}" for i in range(classes)),
+        [(a, p, *row) for a, p, row in zip(labels, predicted, probabilities.tolist(), strict=True)],
+    )
+    bins = [("none", 0.6, 0.9, 10), ("none", 0.9, 1, 10)]
+    bins += [("temperature", confidence, 0.9, 7) for confidence in (0.5, 0.8, 0.9)]
+    write_csv(folder / f"reliability/{name}.csv", "scaling,confidence,accuracy,count", bins)
+    write_csv(
+        folder / f"robustness/{name}.csv",
+        "corruption,severity,accuracy,digits",
+        [(k, int(k != "none"), corruption_accuracy(number, k), 50) for k in corruptions],
+    )
+    write_csv(
+        folder / f"attacks/{name}.csv",
+        "attack,eps,accuracy,digits",
+        [] if name == "frcnn" else attacks,
+    )

@@ -1,0 +1,152 @@
+"""The batches, the loss and the validation of a classifier."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mnist.errors import UserError
+from mnist.models.inference import to_input
+from mnist.training import distributed
+from mnist.training.classification import Classification
+from mnist.training.validation import SUBSET, validation_subset
+from tests.digits import as_tensors
+from tests.small_models import MODELS, small_case, small_params
+
+NONE = {"rotate": 0, "scale": 0, "shear": 0, "translate": 0}
+
+
+def classification(seed: int = 0, images: Tensor | None = None, **changes: Any) -> Classification:
+    """The task of the small CNN: 16 of 160 digits a step."""
+    recipe = small_params(cnn=changes).cnn
+    training = as_tensors(slice(160))
+    if images is not None:
+        training = (images, training[1])
+    return Classification(training, as_tensors(slice(300, 340)), recipe, seed)
+
+
+def flat(batch: Any) -> Tensor:
+    """All numbers of a batch of either task."""
+    if isinstance(batch, Tensor):
+        return batch.flatten().float()
+    if isinstance(batch, dict):
+        batch = list(batch.values())
+    return torch.cat([flat(part) for part in batch])
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_batch_is_a_function_of_seed_and_step_alone(name: str) -> None:
+    task = small_case(name, seed=1)[1]
+    expected = {step: flat(task.batch(step)) for step in range(30)}
+    again = small_case(name, seed=1)[1]
+    torch.manual_seed(5)  # PyTorch's own generator has no part in it
+    for step in (29, 7, 7, 0, 14):
+        assert torch.equal(flat(again.batch(step)), expected[step])
+    other = flat(small_case(name, seed=2)[1].batch(7))
+    assert not torch.equal(other, expected[7])
+    assert len({tuple(batch.tolist()) for batch in expected.values()}) == 30
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_shards_of_two_processes_make_the_batch_of_one(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = small_case(name)[1].batch(13)
+    shards = []
+    for rank in (0, 1):
+        monkeypatch.setattr(distributed, "world_size", lambda: 2)
+        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
+        shards.append(small_case(name)[1].batch(13))
+    for part, (first, second) in zip(whole, zip(*shards, strict=True), strict=True):
+        assert len(first) == len(second)
+        if isinstance(part, Tensor):
+            assert torch.equal(torch.cat([first, second]), part)
+        else:
+            assert torch.equal(flat([*first, *second]), flat(part))
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(distributed, "world_size", lambda: 3)
+    with pytest.raises(UserError, match="a batch of 16 is not divisible by 3 processes"):
+        classification()
+
+
+def test_each_epoch_shows_every_image_once_in_an_order_of_its_own() -> None:
+    images, labels = as_tensors(slice(160))
+    numbered = torch.arange(160, dtype=torch.uint8)[:, None, None].expand(160, 28, 28)
+    task = classification(images=numbered, augmentation=NONE)
+    orders = []
+    for epoch in range(3):
+        batches = [task.batch(step) for step in range(10 * epoch, 10 * epoch + 10)]
+        order = torch.cat([inputs[:, 0, 14, 14] * 255 for inputs, _ in batches]).round().long()
+        assert sorted(order.tolist()) == list(range(160))
+        assert torch.equal(torch.cat([batch for _, batch in batches]), labels[order])
+        orders.append(order)
+    for i in range(3):
+        assert (orders[i] == orders[i - 1]).float().mean() < 0.1
+
+
+def test_without_augmentation_the_images_come_as_they_are() -> None:
+    images, labels = as_tensors(slice(16))
+    inputs, order = classification(augmentation=NONE, batch_size=160).batch(0)
+    assert inputs.shape == (160, 1, 28, 28)
+    everything = to_input(as_tensors(slice(160))[0])
+    for image in inputs[:5]:
+        assert (everything - image).abs().amax(dim=(1, 2, 3)).min() < 1e-5
+    assert len(order) == 160
+    assert labels.shape == images.shape[:1]
+
+
+@pytest.mark.parametrize("limit", ["rotate", "scale", "shear", "translate"])
+def test_each_step_augments_anew_as_the_recipe_wants(limit: str) -> None:
+    image = as_tensors(slice(1))[0].expand(160, 28, 28)
+    committed = small_params().cnn.augmentation.model_dump()
+    task = classification(images=image, augmentation=NONE | {limit: committed[limit]})
+    inputs = torch.cat([task.batch(step)[0] for step in (0, 1, 10)])
+    different = {tuple(distorted.flatten().tolist()) for distorted in inputs}
+    assert len(different) == 3 * 16  # in other steps, epochs and places of a batch
+
+
+def test_the_loss_is_cross_entropy_with_smoothed_labels() -> None:
+    logits = torch.randn(4, 10)
+    labels = torch.tensor([3, 0, 9, 3])
+    task = classification(label_smoothing=0.2)
+    loss = task.loss(nn.Identity(), (logits, labels))
+    targets = 0.8 * F.one_hot(labels, 10) + 0.2 / 10
+    assert loss.item() == pytest.approx(-(targets * logits.log_softmax(1)).sum(1).mean().item())
+
+
+def test_a_validation_is_in_inference_mode_and_without_smoothing() -> None:
+    model, task, _ = small_case("cnn", dropout=0.5)
+    images, labels = as_tensors(slice(300, 340))
+    first = task.validate(model.train(), whole=True)
+    assert task.validate(model.train(), whole=True) == first
+    logits = model.eval()(to_input(images))
+    assert first[0] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-5)
+    assert first[1] == pytest.approx((logits.argmax(1) == labels).double().mean().item())
+    assert first[2] == 40
+
+
+def test_the_validation_subset_keeps_the_proportion_of_each_class() -> None:
+    counts = torch.tensor([3000, 1000, 500, 500])
+    labels = torch.arange(4).repeat_interleave(counts)
+    for order in (torch.arange(5000), torch.randperm(5000)):
+        images, chosen = validation_subset(order, labels[order])
+        assert len(chosen) == SUBSET
+        assert torch.equal(labels[images], chosen)
+        assert (torch.bincount(chosen) - counts / 5).abs().max() <= 1
+        assert torch.equal(validation_subset(order, labels[order])[0], images)
+    few = validation_subset(torch.arange(40), labels[:40])
+    assert len(few[0]) == 40
+
+
+def test_only_the_last_row_needs_all_validation_images(tmp_path: Path) -> None:
+    images, labels = as_tensors(slice(1797))
+    repeated = (images.repeat(2, 1, 1), labels.repeat(2))
+    task = Classification(as_tensors(slice(160)), repeated, small_params().cnn, 0)
+    model = small_case("cnn")[0]
+    assert task.validate(model, whole=True)[2] == 2 * 1797
+    assert SUBSET <= task.validate(model, whole=False)[2] < 2 * SUBSET
