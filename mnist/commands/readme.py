@@ -6,10 +6,6 @@ from pathlib import Path
 from mnist.atomic_io import write_text
 from mnist.errors import UserError
 from mnist.params import Params, load_params
-from mnist.reporting import markdown
-from mnist.reporting.results import read_results
-from mnist.reporting.speed import benchmark_markdown
-from mnist.reporting.tables import headline
 
 # Which table is in which file.
 TABLES = {"results": Path("README.md"), "benchmark": Path("docs/performance.md")}
@@ -28,6 +24,11 @@ def main(arguments: argparse.Namespace) -> None:
 
 def make_tables(metrics: Path, params: Params) -> dict[str, str]:
     """Return the tables as Markdown, by name; raises UserError when a file is missing."""
+    from mnist.reporting import markdown
+    from mnist.reporting.results import read_results
+    from mnist.reporting.speed import benchmark_markdown
+    from mnist.reporting.tables import headline
+
     results = read_results(metrics, params)
     table = headline(results)
     content = markdown.table(table.columns, table.rows)

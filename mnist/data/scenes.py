@@ -100,6 +100,8 @@ def make_scenes(
     boxes = torch.zeros(number, max_count, 4)
     for k in range(max_count):
         scenes = present[:, k].nonzero().flatten()
+        if len(scenes) == 0:  # no scene has so many digits
+            break
         digits = F.pad(images[order[slots[scenes, k]]], (margin,) * 4).unsqueeze(1).float()
         matrices = random_affine(len(digits), tile, distortion, generator)
         tiles = warp(digits, matrices).round().byte().squeeze(1)

