@@ -27,7 +27,7 @@ from torchvision.transforms import v2 as transforms
 from mnist.data.scenes import make_scenes
 from mnist.errors import UserError
 from mnist.models import cnn, registry
-from mnist.models.fine_tuned import IMAGENET_MEAN, IMAGENET_STD, FineTunedNetwork
+from mnist.models.fine_tuned import FineTunedNetwork
 from mnist.models.frcnn import targets
 from mnist.models.inference import PIXEL_MEAN, PIXEL_STD, to_input
 from mnist.params import AugmentationParams, Params
@@ -111,11 +111,7 @@ def _transform(model: nn.Module, limits: AugmentationParams) -> transforms.Compo
     if not isinstance(model, FineTunedNetwork):
         return transforms.Compose([distortion, *TO_TENSOR])
     resize = [transforms.Resize(model.input_size), transforms.Grayscale(3)]
-    normalise = transforms.Normalize(IMAGENET_MEAN, IMAGENET_STD)
-    # In a tutorial the transform normalises, not the network.
-    model.mean.zero_()
-    model.std.fill_(1)
-    return transforms.Compose([distortion, *resize, *TO_TENSOR, normalise])
+    return transforms.Compose([distortion, *resize, *TO_TENSOR])  # the network normalises
 
 
 def torchvision_detector(params: Params) -> FasterRCNN:

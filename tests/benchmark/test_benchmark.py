@@ -103,7 +103,7 @@ def test_the_images_of_the_baseline_fit_the_network(params: Params, folder: Path
     assert 0.05 < images.mean() < 0.6
     images, _ = next(BaselineTraining("alexnet", params, folder, CPU).batches)
     assert images.shape == (8, 3, 31, 31)
-    assert images.min() == pytest.approx((0 - 0.485) / 0.229, abs=0.01)  # black, as ImageNet's
+    assert (images.min(), images.max()) == (0, 1)
 
 
 def test_the_tutorial_is_timed_to_an_accuracy(folder: Path) -> None:

@@ -60,6 +60,13 @@ def test_attention_rows_sum_to_one_and_are_what_the_kernel_uses() -> None:
     torch.testing.assert_close(attention(tokens), expected)
 
 
+def test_dropout_applies_to_both_branches_of_a_block() -> None:
+    tokens = torch.randn(3, 16, 32)
+    block = EncoderBlock(dim=32, heads=4, mlp_dim=64, dropout=1.0)
+    assert torch.equal(block.train()(tokens), tokens)  # only the residual connections are left
+    assert not torch.equal(block.eval()(tokens), tokens)
+
+
 def test_without_positions_the_patches_are_a_bag() -> None:
     model = build(stem="linear")
     images = torch.rand(4, 1, 28, 28)
