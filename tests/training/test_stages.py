@@ -113,6 +113,7 @@ def test_a_stage_reads_its_own_section(
     assert got.precision == torch.bfloat16
     assert type(got.task) is (Detection if name == "frcnn" else Classification)
     values = section.model_dump()
+    values |= values.get("scenes", {})
     architecture: dict[str, Any] = dict(got.model.architecture)  # type: ignore[arg-type]
     convolutions = architecture.pop("convolutions", {})
     assert convolutions == {key: getattr(params.cnn, key) for key in convolutions}
