@@ -1,0 +1,121 @@
+"""A small copy of this repository, with small real digits, in which DVC runs the whole pipeline."""
+
+import csv
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import save_file
+
+from mnist.atomic_io import sha256
+from mnist.data import backbones, checksums
+from mnist.models.fine_tuned import make_backbone
+from mnist.params import load_params
+from mnist.reporting.seeds import COLUMNS
+from tests.conftest import ROOT
+from tests.digits import write_data_set
+
+MODELS = load_params(ROOT / "params.yaml").models
+SHORT = {"epochs": 2, "batch_size": 32}
+Command = Callable[..., str]
+
+
+def git_files() -> list[str]:
+    listing = ["git", "ls-files", "--cached", "--others", "--exclude-standard"]
+    result = subprocess.run(listing, cwd=ROOT, capture_output=True, text=True, check=True)
+    return [name for name in result.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A repository of its own: the code, small parameters, the four IDX files of small digits."""
+    folder = tmp_path_factory.mktemp("tiny")
+    for name in git_files():
+        if not name.startswith(("tests/", "report/", "metrics/")) and name != "dvc.lock":
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    (folder / "metrics").mkdir()
+    (folder / "metrics/seeds.csv").write_text(",".join(COLUMNS) + "\n")
+    for name in ("benchmark", "timing"):
+        (folder / f"metrics/{name}.json").write_text("{}\n")
+    write_data_set(folder / "data/own")
+    publish_small_data(folder)
+    params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
+    params["data"] |= {"sources": ["own"], "weights_sources": ["own"], "validation_size": 200}
+    params["cnn"] |= SHORT | {"epochs": 8, "widths": [8, 16, 16, 32]}
+    params["frcnn"] |= SHORT | {"hidden": 32, "proposals": 20, "batch_size": 8}
+    params["vgg16"] |= SHORT | {"epochs": 0.3, "last_pool": False, "input_size": 16}
+    params["alexnet"] |= SHORT | {"input_size": 31}
+    params["vit"] |= SHORT | {"dim": 40, "heads": 4, "depth": 2, "mlp_dim": 64}
+    params["evaluate"] |= {"scenes": 20}
+    params["evaluate"]["robustness"] |= {"digits": 50, "attacked_digits": 20}
+    params["runtime"]["threads"] = 1  # a second thread only slows such small work down
+    (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    run = command_in(folder)
+    run("git", "init", "--quiet")
+    run("git", "config", "user.name", "Test")
+    run("git", "config", "user.email", "test@example.org")
+    run("git", "add", "--all")
+    run("git", "commit", "--quiet", "--message", "tiny")
+    run("dvc", "repro")
+    run("git", "add", "--all")
+    run("git", "commit", "--quiet", "--message", "first results")
+    return folder
+
+
+def publish_small_data(folder: Path) -> None:
+    """Let the copy of the code take random backbones for ImageNet's and the digits for MNIST."""
+    published = {}
+    for network, checksum in backbones.CHECKSUMS.items():
+        torch.manual_seed(0)
+        backbone = make_backbone(network).state_dict()
+        save_file(backbone, folder / f"data/own/{network}.safetensors")
+        published[checksum] = backbones.checksum(backbone, network)
+    for name, checksum in checksums.CHECKSUMS.items():
+        published[checksum] = sha256(folder / "data/own" / name)
+    for module in ("backbones", "checksums"):
+        path = folder / f"mnist/data/{module}.py"
+        code = path.read_text()
+        for old, new in published.items():
+            code = code.replace(old, new)
+        path.write_text(code)
+    path = folder / "mnist/reporting/label_errors.py"
+    code = re.sub(r"CORRECTED = {.*?}", "CORRECTED = {7: 6}", path.read_text(), flags=re.S)
+    path.write_text(re.sub(r"AMBIGUOUS = \(.*?\)", "AMBIGUOUS = (8,)", code))
+
+
+def command_in(folder: Path) -> Command:
+    def run(*command: str, fails: bool = False) -> str:
+        result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=400)
+        output = result.stdout + result.stderr
+        assert (result.returncode != 0) == fails, output
+        return output
+
+    return run
+
+
+@pytest.fixture
+def run(tiny: Path) -> Command:
+    """Run a command in the tiny repository, reset to its first results."""
+    command = command_in(tiny)
+    command("git", "reset", "--hard", "--quiet")
+    command("git", "clean", "--quiet", "-d", "--force")
+    command("dvc", "checkout", "--force", "--quiet")
+    return command
+
+
+def ran(output: str) -> list[str]:
+    """The stages that really ran, in order."""
+    lines = [line for line in output.splitlines() if line.startswith("Running stage '")]
+    return [line.split("'")[1] for line in lines]
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))

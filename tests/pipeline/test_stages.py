@@ -1,0 +1,206 @@
+"""The stages through DVC: what they write, what reruns, what stops them."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from mnist.training.lock import training_lock
+from tests.digits import digits
+from tests.pipeline.conftest import MODELS, Command, command_in, ran, read_csv
+
+START_CNN = "import stages.train_cnn as s; from mnist.errors import run; run(s.main)"
+
+
+def test_it_writes_every_file_of_the_contract(tiny: Path) -> None:
+    per_model = (
+        "models/{}.safetensors",
+        "models/{}.timing.json",
+        "metrics/test/{}.json",
+        "metrics/details/{}.json",
+        "metrics/train/{}.json",
+        "metrics/curves/{}.csv",
+        "metrics/predictions/{}.csv",
+        "metrics/reliability/{}.csv",
+        "metrics/robustness/{}.csv",
+        "metrics/attacks/{}.csv",
+        "metrics/examples/{}.json",
+    )
+    shared = ("metrics/comparison.json", "report/index.html", "report/README.md")
+    for file in (*(file.format(name) for file in per_model for name in MODELS), *shared):
+        assert (tiny / file).stat().st_size > 0, file
+    headline = json.loads((tiny / "metrics/test/cnn.json").read_text())
+    assert headline.keys() == {"accuracy", "f1_macro", "errors", "nll", "ece"}
+    assert headline["accuracy"] > 0.7  # 1,000 training digits; chance is 0.1
+    assert not list(tiny.rglob("*.tmp"))
+
+
+def test_each_model_is_built_and_trained_as_its_own_section_says(tiny: Path) -> None:
+    params = yaml.safe_load((tiny / "params.yaml").read_text())
+    for name in MODELS:
+        training = json.loads((tiny / f"metrics/train/{name}.json").read_text())
+        assert training["epochs"] == pytest.approx(params[name]["epochs"], abs=0.05), name
+        assert training["train_tflop"] > 0
+    weights = {name: load_file(tiny / f"models/{name}.safetensors") for name in MODELS}
+    assert weights["cnn"]["features.0.weight"].shape[0] == 8
+    assert weights["vit"]["position"].shape[-1] == 40
+    assert weights["alexnet"]["head.2.weight"].shape[0] == params["alexnet"]["hidden"]
+    assert weights["vgg16"]["head.2.weight"].shape[0] == 10  # no hidden layer
+    start = load_file(tiny / "data/weights/vgg16.safetensors")
+    assert torch.equal(weights["vgg16"]["backbone.5.weight"], start["5.weight"])  # frozen
+    assert not torch.equal(weights["vgg16"]["backbone.10.weight"], start["10.weight"])
+    moved = (weights["vgg16"]["backbone.10.weight"] - start["10.weight"]).abs().max()
+    assert moved < 0.05  # it started from these weights
+
+
+def test_the_test_split_is_what_is_evaluated(tiny: Path) -> None:
+    _, labels = digits()
+    actual = [int(row["actual"]) for row in read_csv(tiny / "metrics/predictions/cnn.csv")]
+    assert actual == labels[1200:1600].tolist()
+
+
+def test_a_curve_has_eight_rows_and_ends_on_all_validation_digits(tiny: Path) -> None:
+    for name in MODELS:
+        rows = read_csv(tiny / f"metrics/curves/{name}.csv")
+        assert len(rows) >= 8, name
+        assert rows[-1]["val_digits"] == "200"
+
+
+def test_the_detector_is_measured_on_digits_and_on_scenes(tiny: Path) -> None:
+    headline = json.loads((tiny / "metrics/test/frcnn.json").read_text())
+    assert headline.keys() >= {"missed", "map", "map_50", "map_75"}
+    details = json.loads((tiny / "metrics/details/frcnn.json").read_text())
+    assert details["scenes"] == 20
+    rows = read_csv(tiny / "metrics/predictions/frcnn.csv")
+    missed = [row for row in rows if row["predicted"] == "-1"]
+    assert len(missed) == headline["missed"]
+    assert all(float(row["p0"]) == 0.1 for row in missed)
+
+
+def test_the_detector_starts_from_the_cnn(run: Command, tiny: Path) -> None:
+    run("dvc", "exp", "run", "-S", "frcnn.lr=1e-9", "-S", "frcnn.epochs=0.1", "train_frcnn")
+    cnn, frcnn = (load_file(tiny / f"models/{name}.safetensors") for name in ("cnn", "frcnn"))
+    kernel, original = frcnn["backbone.0.weight"], cnn["features.0.weight"]
+    torch.testing.assert_close(kernel, original, atol=1e-6, rtol=0)
+
+
+def test_a_second_run_does_nothing(run: Command) -> None:
+    assert "Data and pipelines are up to date" in run("dvc", "status")
+    assert ran(run("dvc", "repro")) == []
+
+
+def test_an_experiment_reruns_only_what_it_must_and_going_back_costs_nothing(
+    run: Command, tiny: Path
+) -> None:
+    before = (tiny / "models/cnn.safetensors").read_bytes()
+    output = run("dvc", "exp", "run", "-S", "cnn.lr=1e-3", "-S", "cnn.epochs=1")
+    # Faster R-CNN starts from the CNN's convolutions.
+    expected = {"train_cnn", "train_frcnn", "report"}
+    expected |= {f"{s}@{m}" for s in ("evaluate", "robustness") for m in ("cnn", "frcnn")}
+    assert set(ran(output)) == expected
+    assert (tiny / "models/cnn.safetensors").read_bytes() != before
+
+    run("git", "checkout", "--", "params.yaml")
+    output = run("dvc", "repro")
+    assert not [stage for stage in ran(output) if stage.startswith(("train", "robustness"))]
+    assert "Stage 'train_cnn' is cached" in output
+    assert (tiny / "models/cnn.safetensors").read_bytes() == before
+    assert run("git", "status", "--porcelain") == ""  # no tracked file has changed
+
+
+def test_a_parameter_of_the_report_reruns_the_report_alone(run: Command) -> None:
+    assert ran(run("dvc", "exp", "run", "-S", "report.errors_shown=7")) == ["report"]
+
+
+def test_what_no_stage_tracks_reruns_nothing(run: Command) -> None:
+    assert ran(run("dvc", "exp", "run", "-S", "runtime.threads=2")) == []
+
+
+@pytest.mark.parametrize(("key", "value"), [("portable", False), ("precision", "bfloat16")])
+def test_what_changes_the_bits_of_all_trainings_is_tracked(
+    run: Command, tiny: Path, key: str, value: object
+) -> None:
+    path = tiny / "params.yaml"
+    params = yaml.safe_load(path.read_text()) | {key: value}
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+    changed = json.loads(run("dvc", "status", "--json"))
+    trainings = {"train_cnn", "train_frcnn", "finetune_vgg16", "finetune_alexnet", "train_vit"}
+    assert {name for name in changed if name.startswith(("train", "finetune"))} == trainings
+    assert ("evaluate@cnn" in changed) == ("robustness@cnn" in changed) == (key == "portable")
+
+
+def test_without_the_cache_the_report_can_be_redone(
+    run: Command, tiny: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", str(tiny), str(clone))
+    shutil.copytree(tiny / "data/own", clone / "data/own", dirs_exist_ok=True)
+    page = (clone / "report/index.html").read_bytes()
+    in_clone = command_in(clone)
+    assert ran(in_clone("dvc", "repro", "--allow-missing")) == []
+    in_clone("dvc", "repro", "--force", "--single-item", "report")
+    assert (clone / "report/index.html").read_bytes() == page
+
+
+def test_a_second_training_of_the_same_model_is_refused(run: Command, tiny: Path) -> None:
+    stage = f"import mnist.training.lock as lock; lock.LOCK_TIMEOUT = 0; {START_CNN}"
+    with training_lock(tiny / "checkpoints/cnn.0.lock"):
+        output = run(sys.executable, "-c", stage, fails=True)
+    assert f"process {os.getpid()} is at the same training" in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("cnn.epochs=0", "cnn.epochs = 0: input should be greater than 0"),
+        ("+cnn.lrate=1", "cnn.lrate is not a known key"),
+        (
+            "cnn.strides=[9,9,9,9]",
+            "pools: convolution 2 pools 2x2 of 1x1 pixels; allowed is 1 to 1",
+        ),
+    ],
+)
+def test_an_impossible_parameter_stops_before_any_work(
+    run: Command, override: str, message: str
+) -> None:
+    output = run("dvc", "exp", "run", "-S", override, fails=True)
+    assert message in output
+    assert "Traceback" not in output
+
+
+def test_a_damaged_file_stops_the_pipeline_by_name(run: Command, tiny: Path) -> None:
+    path = tiny / "data/own/train-images-idx3-ubyte"
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1000])
+    try:
+        output = run("dvc", "repro", fails=True)
+        assert "train-images-idx3-ubyte" in output
+        assert "Traceback" not in output
+        assert "data/own" in output  # where to put the right one
+    finally:
+        path.write_bytes(whole)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("stage", ["convert", "train_cnn", "fetch", "fetch_weights", "report"])
+def test_a_full_disk_leaves_one_line_and_nothing_half_written(
+    run: Command, tiny: Path, stage: str
+) -> None:
+    # A limit on the size of files stands in for a full disk: the write fails half-way.
+    before = {path for path in tiny.rglob("*") if ".dvc" not in path.parts}
+    limited = f"ulimit -f 4; exec {sys.executable} -m stages.{stage}"
+    output = run("bash", "-c", limited, fails=True)
+    assert "Traceback" not in output
+    assert re.search(rf"^{stage}: .*(disk space|larger than this system allows)", output, re.M)
+    after = {path for path in tiny.rglob("*") if ".dvc" not in path.parts}
+    # A checkpoint and rows of the curve may be left: the next run continues from there.
+    kept = {"__pycache__", "checkpoints", "curves"}
+    assert not {path for path in after - before if not kept & set(path.parts)}

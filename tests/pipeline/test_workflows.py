@@ -1,0 +1,246 @@
+"""What users do with the pipeline: experiments, seeds, commands, a model or data of their own."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from PIL import Image
+
+from mnist.atomic_io import sha256
+from tests.conftest import ROOT
+from tests.digits import digits, write_data_set
+from tests.pipeline.conftest import Command, command_in, ran, read_csv
+
+
+def test_an_experiment_changes_at_most_a_dozen_lines_of_metrics(run: Command) -> None:
+    output = run("dvc", "exp", "run", "-S", "vit.epochs=3")
+    assert set(ran(output)) == {"train_vit", "evaluate@vit", "robustness@vit", "report"}
+    lines = run("dvc", "metrics", "diff").splitlines()[1:]
+    assert 1 <= len(lines) <= 12, lines
+    assert any(re.match(r"metrics/train/vit.json +epochs +2.0 +3.0 +1.0", line) for line in lines)
+
+
+def test_models_are_trained_from_several_seeds_beside_the_workspace(
+    run: Command, tiny: Path
+) -> None:
+    headline = (tiny / "metrics/test/cnn.json").read_bytes()
+    seeds = (sys.executable, "-m", "mnist", "seeds")
+    run(*seeds, "cnn=2")
+    first, second = read_csv(tiny / "metrics/seeds.csv")
+    assert (first["model"], first["seed"], second["seed"]) == ("cnn", "1", "2")
+    assert float(first["accuracy"]) == json.loads(headline)["accuracy"]
+    assert second["nll"] != first["nll"]
+    assert (tiny / "metrics/test/cnn.json").read_bytes() == headline
+    assert run("git", "diff", "--name-only").split() == ["metrics/seeds.csv"]
+    before = (tiny / "metrics/seeds.csv").read_bytes()
+    assert ran(run(*seeds, "cnn=2")) == []  # both are there, with the same recipe
+    assert (tiny / "metrics/seeds.csv").read_bytes() == before
+    assert ran(run("dvc", "repro")) == ["report"]
+    assert "Traceback" not in run(*seeds, "cnn", fails=True)
+
+
+def test_the_benchmark_and_the_timing_write_what_the_report_reads(run: Command, tiny: Path) -> None:
+    short = ("--rounds", "1", "--seconds", "0.05", "--models", "cnn", "--no-time-to-99")
+    run(sys.executable, "-m", "mnist", "bench", *short)
+    figures = json.loads((tiny / "metrics/benchmark.json").read_text())
+    assert figures.keys() == {"cnn", "machine"}
+    assert all(value > 0 for value in figures["cnn"].values())
+    run(sys.executable, "-m", "mnist", "timing")
+    timing = json.loads((tiny / "metrics/timing.json").read_text())
+    assert {"vgg16", "alexnet"} <= timing.keys()  # the others were trained otherwise in between
+    for name, figures in timing.items():
+        assert figures["weights_sha256"] == sha256(tiny / f"models/{name}.safetensors")
+    assert ran(run("dvc", "repro")) == ["report"]
+
+
+def test_pictures_are_read_with_the_trained_models(
+    run: Command, tiny: Path, tmp_path: Path
+) -> None:
+    predict = (sys.executable, "-m", "mnist", "predict")
+    images, _ = digits()
+    for name, grey in (
+        ("one", 255 - images[1].repeat(4, 0).repeat(4, 1)),
+        ("blank", images[1] * 0),
+    ):
+        Image.fromarray(grey).save(tmp_path / f"{name}.png")
+    output = run(*predict, str(tmp_path / "one.png"), "--show", str(tmp_path / "seen.png"))
+    for title in ("CNN", "Faster R-CNN", "VGG16", "AlexNet", "Vision Transformer"):
+        assert title in output
+    assert (tmp_path / "seen.png").stat().st_size > 5000
+    (tmp_path / "seen.png").unlink()
+
+    folder = subprocess.run(
+        [*predict, "--json", "--models", "cnn,frcnn", str(tmp_path), "nowhere.png"],
+        cwd=tiny,
+        capture_output=True,
+        text=True,
+    )
+    assert folder.returncode == 2  # some could not be read; the others are answered
+    blank, one, missing = json.loads(folder.stdout)
+    assert "blank.png is blank" in blank["error"]
+    assert "nowhere.png is missing" in missing["error"]
+    assert "Traceback" not in folder.stderr
+    (answer,) = one["classifiers"]["cnn"]
+    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-4)
+    assert isinstance(one["detectors"]["frcnn"], list)
+
+
+def test_trained_classifiers_are_exported(run: Command, tiny: Path, tmp_path: Path) -> None:
+    output = run(sys.executable, "-m", "mnist", "export", "--folder", str(tmp_path))
+    written = sorted(path.name for path in tmp_path.iterdir())
+    assert written == ["alexnet.onnx", "cnn.onnx", "vgg16.onnx", "vit.onnx"]
+    assert "frcnn" in output
+
+
+def overwrite_unnoticed(path: Path) -> None:
+    """Change one byte of a file and keep its size and time, as a failing disk would."""
+    before, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(content)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def fix(run: Command, fault: str) -> None:
+    """Run the commands that a fault's message gives."""
+    for command in re.findall("`([^`]*)`", fault):
+        run("bash", "-c", command)
+
+
+def test_verify_sees_what_dvc_does_not(run: Command, tiny: Path) -> None:
+    verify = (sys.executable, "-m", "mnist", "verify")
+    run(*verify)
+    model = tiny / "models/vit.safetensors"
+    whole = model.read_bytes()
+
+    overwrite_unnoticed(model)
+    assert "up to date" in run("dvc", "status")
+    (fault,) = run(*verify, fails=True).splitlines()
+    assert "models/vit.safetensors" in fault
+    fix(run, fault)
+    assert model.read_bytes() == whole
+    run(*verify)
+
+    lock = yaml.safe_load((tiny / "dvc.lock").read_text())["stages"]["train_vit"]
+    (md5,) = [out["md5"] for out in lock["outs"] if out["path"].startswith("models/")]
+    overwrite_unnoticed(tiny / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}")
+    (fault,) = run(*verify, fails=True).splitlines()
+    fix(run, fault)
+    assert model.read_bytes() == whole
+    run(*verify)
+
+    metrics = tiny / "metrics/test/vit.json"
+    whole = metrics.read_bytes()
+    overwrite_unnoticed(metrics)
+    (fault,) = run(*verify, fails=True).splitlines()
+    assert "metrics/test/vit.json" in fault
+    run("git", "checkout", "metrics/test/vit.json")
+    assert metrics.read_bytes() == whole
+
+
+def test_the_same_seed_gives_the_same_files(run: Command, tiny: Path) -> None:
+    """Train, evaluate and attack the ViT again, and write the report again."""
+    before = (tiny / "models/vit.safetensors").read_bytes()
+    stages = ["train_vit", "evaluate@vit", "robustness@vit", "report"]
+    assert ran(run("dvc", "repro", "--force", "--single-item", *stages)) == stages
+    assert (tiny / "models/vit.safetensors").read_bytes() == before
+    assert run("git", "status", "--porcelain") == ""
+
+
+def test_a_model_trained_by_torchrun_is_committed(run: Command, tiny: Path) -> None:
+    before = (tiny / "models/vit.safetensors").read_bytes()
+    run("torchrun", "--standalone", "--nproc-per-node", "2", "-m", "stages.train_vit")
+    assert json.loads((tiny / "models/vit.timing.json").read_text())["world_size"] == 2
+    trained = (tiny / "models/vit.safetensors").read_bytes()
+    assert trained != before
+    run("dvc", "commit", "--force", "train_vit")
+    assert set(ran(run("dvc", "repro"))) == {"evaluate@vit", "robustness@vit", "report"}
+    assert (tiny / "models/vit.safetensors").read_bytes() == trained
+
+
+@pytest.mark.faults
+def test_a_killed_dvc_ends_its_stage_and_the_next_run_continues(run: Command, tiny: Path) -> None:
+    params = tiny / "params.yaml"
+    changed = yaml.safe_load(params.read_text())
+    changed["vit"]["epochs"] = 8
+    changed["runtime"]["checkpoint_seconds"] = 0
+    params.write_text(yaml.safe_dump(changed))
+    repro = ("dvc", "repro", "--force", "--single-item", "train_vit")
+    run(*repro)
+    files = ["models/vit.safetensors", "metrics/train/vit.json", "metrics/curves/vit.csv"]
+    unbroken = [(tiny / name).read_bytes() for name in files]
+
+    curve, deadline = tiny / files[2], time.monotonic() + 120
+    curve.unlink()
+    # Debian's /bin/sh stays between DVC and the stage.
+    dvc = subprocess.Popen(
+        repro,
+        cwd=tiny,
+        env=os.environ | {"SHELL": "/bin/sh"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not curve.exists() or len(read_csv(curve)) < 2:  # rows appear while it trains
+        assert dvc.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    dvc.kill()
+    dvc.wait()
+    assert not (tiny / files[0]).exists()
+    output = run(*repro)
+    assert re.search(r"continuing from step \d+ of 248", output)
+    assert [(tiny / name).read_bytes() for name in files] == unbroken
+    assert not list(tiny.glob("checkpoints/*.pt"))
+
+
+def blocks(text: str) -> list[tuple[str, str]]:
+    """The instructions and code blocks of docs/adding-a-model.md, in order."""
+    return re.findall(r"^(In `[^\n]*):\n+```\w*\n(.*?)^```", text, re.M | re.S)
+
+
+def test_a_model_is_added_as_the_documentation_says(run: Command, tiny: Path) -> None:
+    for instruction, code in blocks((ROOT / "docs/adding-a-model.md").read_text()):
+        path = tiny / re.findall("`([^`]+)`", instruction)[0]
+        if "new file" in instruction:
+            path.write_text(code)
+        elif "append" in instruction:
+            path.write_text(path.read_text() + code)
+        else:
+            anchor = re.findall("`([^`]+)`", instruction)[1]
+            text = path.read_text()
+            assert text.count(f"{anchor}\n") == 1, instruction
+            path.write_text(text.replace(f"{anchor}\n", f"{anchor}\n{code}"))
+    expected = {"train_lenet", "evaluate@lenet", "robustness@lenet", "report"}
+    assert set(ran(run("dvc", "repro"))) == expected
+    assert json.loads((tiny / "metrics/test/lenet.json").read_text())["accuracy"] > 0.5
+    assert "LeNet" in (tiny / "report/README.md").read_text()
+
+
+def test_another_data_set_is_reported_as_what_it_is(
+    run: Command, tiny: Path, tmp_path: Path
+) -> None:
+    clone = tmp_path / "clothes"
+    run("git", "clone", "--quiet", str(tiny), str(clone))
+    names = ["top", "trouser", "jumper", "dress", "coat", "sandal", "shirt", "shoe", "bag", "boot"]
+    params = yaml.safe_load((clone / "params.yaml").read_text())
+    params["models"] = ["cnn"]
+    params["data"] |= {"name": "Clothes", "classes": names, "checksums": False}
+    params["cnn"]["epochs"] = 1
+    (clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    write_data_set(clone / "data/own", train=1000, test=300)
+    in_clone = command_in(clone)
+    in_clone("dvc", "repro", "evaluate@cnn", "robustness@cnn")
+    in_clone(sys.executable, "-m", "stages.report")
+    text = (clone / "report/README.md").read_text() + (clone / "report/index.html").read_text()
+    assert "Clothes model comparison" in text
+    confusion = (clone / "report/figures/confusion_cnn.svg").read_text()
+    for name in names:
+        assert name in confusion, name
+    for word in ("MNIST", "the lab", "handwrit", "<canvas"):
+        assert word not in text, word
