@@ -1,1 +1,6 @@
-import mnist  # noqa: F401 (sets the environment before torch and NumPy are imported)
+import os
+
+# Two test processes share the cores: threads that wait by spinning would hinder each other.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+import mnist  # noqa: E402, F401 (sets the environment before torch and NumPy are imported)
