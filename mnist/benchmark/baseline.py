@@ -25,7 +25,6 @@ from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.transforms import v2 as transforms
 
 from mnist.data.scenes import make_scenes
-from mnist.errors import UserError
 from mnist.models import cnn, registry
 from mnist.models.fine_tuned import FineTunedNetwork
 from mnist.models.frcnn import targets
@@ -130,67 +129,3 @@ def torchvision_detector(params: Params) -> FasterRCNN:
             (tuple(section.anchor_sizes),), (tuple(section.aspect_ratios),)
         ),
     )
-
-
-class TutorialCNN(nn.Module):
-    """The two convolutions that PyTorch's own MNIST example trains; (N, 1, 28, 28) to (N, 10)."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.layers = nn.Sequential(
-            nn.Conv2d(1, 32, 3),
-            nn.ReLU(),
-            nn.Conv2d(32, 64, 3),
-            nn.ReLU(),
-            nn.MaxPool2d(2),
-            nn.Dropout(0.25),
-            nn.Flatten(),
-            nn.Linear(9216, 128),
-            nn.ReLU(),
-            nn.Dropout(0.5),
-            nn.Linear(128, 10),
-        )
-
-    def forward(self, images: Tensor) -> Tensor:
-        return self.layers(images)
-
-
-def seconds_to_accuracy(
-    goal: float, folder: Path, test: tuple[Tensor, Tensor], device: torch.device, epochs: int = 20
-) -> tuple[float, int]:
-    """Train the tutorial's CNN, by Adadelta in batches of 64, to an accuracy on the test split.
-
-    Args:
-        goal: accuracy, 0..1.
-        test: float images (N, 1, 28, 28), normalised, and labels (N,).
-        epochs: at most.
-
-    Returns:
-        Seconds of training, without the tests, and epochs.
-
-    Raises:
-        UserError: it did not get there.
-    """
-    torch.manual_seed(1)
-    normalise = transforms.Normalize([PIXEL_MEAN], [PIXEL_STD])
-    dataset = MNIST(folder, transform=transforms.Compose([*TO_TENSOR, normalise]))
-    loader = DataLoader(dataset, batch_size=64, shuffle=True)
-    model = TutorialCNN().to(device)
-    optimizer = torch.optim.Adadelta(model.parameters(), lr=1.0)
-    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.7)
-    seconds = 0.0
-    for epoch in range(1, epochs + 1):
-        start = time.perf_counter()
-        model.train()
-        for images, labels in loader:
-            optimizer.zero_grad()
-            F.cross_entropy(model(images.to(device)), labels.to(device)).backward()
-            optimizer.step()
-        scheduler.step()
-        seconds += time.perf_counter() - start
-        model.eval()
-        with torch.inference_mode():
-            predicted = torch.cat([model(batch).argmax(dim=1) for batch in test[0].split(1000)])
-        if (predicted == test[1]).float().mean().item() >= goal:
-            return seconds, epoch
-    raise UserError(f"the tutorial's CNN does not get to {goal:.0%} in {epochs} epochs.")

@@ -33,8 +33,6 @@ class BenchmarkCase:
 
     Args:
         training: uint8 images (N, 28, 28) and int64 labels (N,), on `device`.
-        validation: likewise. Without it a training validates on ten images, which takes no time,
-            and a detector has short epochs.
     """
 
     def __init__(
@@ -43,18 +41,17 @@ class BenchmarkCase:
         params: Params,
         training: Split,
         device: torch.device,
-        validation: Split | None = None,
     ) -> None:
         self.recipe = getattr(params, name)
         self.precision = getattr(torch, params.precision)
         self.model = registry.build(name, params).to(device)
         # A detector makes the scenes of an epoch at once, so whole epochs are timed, short ones.
-        whole_epochs = registry.task(name) == "detection" and validation is None
+        whole_epochs = registry.task(name) == "detection"
         if whole_epochs:
             digits = SCENES * len(training[0]) // scene_count(len(training[0]), self.recipe.scenes)
             training = (training[0][:digits], training[1][:digits])
-        validation = validation or (training[0][:10], training[1][:10])
-        task = Detection if registry.task(name) == "detection" else Classification
+        validation = (training[0][:10], training[1][:10])  # takes no time
+        task = Detection if whole_epochs else Classification
         self.task = task(training, validation, self.recipe, params.seed)
         self.min_steps = self.task.steps_per_epoch if whole_epochs else 1
 

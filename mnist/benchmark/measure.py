@@ -15,16 +15,11 @@ from typing import Any
 
 import torch
 
-from mnist.benchmark.baseline import BaselineTraining, seconds_to_accuracy
+from mnist.benchmark.baseline import BaselineTraining
 from mnist.benchmark.case import BenchmarkCase, Split
 from mnist.device import cpu_name
-from mnist.errors import UserError
-from mnist.evaluation.predictions import predict
-from mnist.models.inference import PIXEL_MEAN, PIXEL_STD, to_input
 from mnist.models.linear import Linear
 from mnist.params import Params
-
-GOAL = 0.99  # accuracy on the test split, for the time to get there
 
 
 def measure_models(
@@ -107,37 +102,3 @@ def sgemm_gflops(device: torch.device, seconds: float = 1.0) -> float:
         linear(tokens)[0, 0, 0].item()  # waits for the device
         rates.append(2 * 1024 * 512**2 / (time.perf_counter() - start) / 1e9)
     return median(rates)
-
-
-def time_to_goal(
-    params: Params, training: Split, test: Split, folder: Path, device: torch.device
-) -> dict[str, Any]:
-    """Measure the training that takes our CNN, and the tutorial's, to 99 % on the test split.
-
-    Ours is trained with a whole learning-rate schedule, so the epochs grow by quarters, each time
-    from the start, until the result is good enough. The seconds are those of the last training.
-
-    Args:
-        training, test: uint8 images (N, 28, 28) and int64 labels (N,), on `device`.
-
-    Raises:
-        UserError: one of the two does not get there.
-    """
-    images, labels = test
-    for quarters in range(1, 13):
-        torch.manual_seed(params.seed)
-        result = BenchmarkCase("cnn", params, training, device).train(quarters / 4)
-        correct = predict(result.model, images, 200).predicted == labels.cpu().numpy()
-        if correct.mean() >= GOAL:
-            break
-    else:
-        raise UserError("the CNN of params.yaml does not get to 99 % in 3 epochs.")
-    normalised = (to_input(images) - PIXEL_MEAN) / PIXEL_STD
-    seconds, epochs = seconds_to_accuracy(GOAL, folder, (normalised, labels), device)
-    return {
-        "cnn": round(result.seconds, 2),
-        "cnn_epochs": quarters / 4,
-        "plain": round(seconds, 2),
-        "plain_epochs": epochs,
-        "ratio": round(seconds / result.seconds, 1),
-    }

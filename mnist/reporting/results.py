@@ -72,7 +72,7 @@ class Results:
     """whether MNIST's own reference figures, label errors and canvas apply"""
     models: tuple[ModelResult, ...]
     benchmark: dict[str, Any]
-    """metrics/benchmark.json: figures by model, `machine`, `time_to_99`; may be empty"""
+    """metrics/benchmark.json: figures by model, and `machine`; may be empty"""
     spreads: dict[str, Spread]
     """of the accuracy over seeds, by model"""
 

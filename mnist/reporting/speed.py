@@ -29,24 +29,15 @@ def row(name: str, figures: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def benchmark_markdown(figures: Mapping[str, Any]) -> str:
-    """Write a row per model, and below the machine and the time to 99 % accuracy."""
+    """Write a row per model, and the machine below."""
     if "machine" not in figures:
         return "Not measured yet; `make bench` does.\n"
-    machine, goal = figures["machine"], figures.get("time_to_99")
-    models = {k: v for k, v in figures.items() if k not in ("machine", "time_to_99")}
+    machine = figures["machine"]
+    models = {name: of_model for name, of_model in figures.items() if name != "machine"}
     text = markdown.table(COLUMNS, [row(name, of_model) for name, of_model in models.items()])
     text += (
         f"\nOn {machine['processor']}: {machine['threads']} threads, PyTorch {machine['torch']}, "
         f"float32 matrix products (sgemm) at {machine['sgemm_gflops']:.0f} GFLOP/s; medians of "
         f"{machine['rounds']} rounds.\n"
     )
-    if goal:
-        text += (
-            f"\nTo 99.0 % on the test split, our CNN trains for {goal['cnn']:.0f} s "
-            f"({goal['cnn_epochs']:g} epochs), the tutorials' CNN for {goal['plain']:.0f} s "
-            f"({goal['plain_epochs']} epochs): {goal['ratio']:.1f} times as long. Ours is the "
-            "shortest complete schedule that gets there, in steps of a quarter of an epoch; the "
-            "shorter ones that were tried first do not count. The tutorials' is tested after each "
-            "epoch.\n"
-        )
     return text
