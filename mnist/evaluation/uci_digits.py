@@ -1,7 +1,8 @@
 """Handwritten digits that are not MNIST's: the UCI digits that ship with scikit-learn.
 
 1,797 digits by 13 people who wrote none of the training digits, reduced to 8x8 grey values
-(Alpaydin & Kaynak, 1998). They are prepared like a user's own picture; nothing is tuned on them.
+(Alpaydin & Kaynak, 1998). They are enlarged and then cut out like a digit of a user's picture;
+nothing is tuned on them.
 """
 
 import numpy as np
@@ -11,7 +12,7 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 from mnist.evaluation.predictions import predict
-from mnist.recognition.pictures import find_ink, to_mnist, union_box
+from mnist.recognition.pictures import to_mnist
 
 
 def uci_accuracy(model: nn.Module, batch_size: int, device: torch.device) -> dict[str, float]:
@@ -22,11 +23,13 @@ def uci_accuracy(model: nn.Module, batch_size: int, device: torch.device) -> dic
 
 
 def load_uci_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Return uint8 images (1797, 28, 28), prepared as MNIST's, and their labels (1797,)."""
+    """Return uint8 images (1797, 28, 28), centred and sized as MNIST's, and their labels (1797,)."""
     digits = load_digits()
     images = []
     for grey in digits.images.astype(np.float32) / 16:
         picture = Image.fromarray(grey).resize((64, 64), Image.Resampling.BICUBIC)
-        found = find_ink(np.pad(np.asarray(picture).clip(0, 1), 16), "a digit of scikit-learn's")
-        images.append(to_mnist(found.ink, union_box(found.digits)))
+        ink = np.pad(np.asarray(picture).clip(0, 1), 1)
+        rows, columns = np.nonzero(ink > 0.25)
+        box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+        images.append(to_mnist(ink, box))
     return np.stack(images), digits.target
