@@ -103,6 +103,8 @@ class ClassifierParams(TrainingParams):
     """How a classifier is trained."""
 
     label_smoothing: Fraction
+    hard_share: Annotated[float, Field(gt=0, le=0.5)]
+    """share of the images that count as hard; 0.5 trains on every image in every epoch"""
     augmentation: AugmentationParams
 
 
@@ -221,6 +223,9 @@ class FasterRCNNParams(TrainingParams):
     roi_size: PositiveInt
     rois_per_scene: Annotated[int, Field(ge=2)]
     hidden: PositiveInt
+    crop_size: NonNegativeInt
+    """pixels a side that the second stage sees of a box; 0: no second stage"""
+    crops_per_scene: Annotated[int, Field(ge=2)]
     rotate: Degrees
     shear: Fraction
     scenes: SceneParams

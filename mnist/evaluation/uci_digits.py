@@ -23,7 +23,7 @@ def uci_accuracy(model: nn.Module, batch_size: int, device: torch.device) -> dic
 
 
 def load_uci_digits() -> tuple[np.ndarray, np.ndarray]:
-    """Return uint8 images (1797, 28, 28), centred and sized as MNIST's, and their labels (1797,)."""
+    """Return uint8 images (1797, 28, 28), prepared as MNIST's, and their labels (1797,)."""
     digits = load_digits()
     images = []
     for grey in digits.images.astype(np.float32) / 16:

@@ -4,6 +4,8 @@ The data are tensors on the device from start to end. A DataLoader with workers 
 time on moving 28x28 images between processes than a step takes.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,10 +18,16 @@ from mnist.training.randomness import generator_for
 from mnist.training.validation import validation_subset
 
 Split = tuple[Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class Classification:
-    """A `Task`: cross-entropy on augmented images.
+    """A `Task`: cross-entropy on augmented images, the hard ones more often.
+
+    The first epoch uses every image. Each later one uses those with the highest losses so far, a
+    share `recipe.hard_share` of all, and as many others, drawn at random. Most digits are learnt
+    after one epoch, so time is better spent on the rest (hard example mining; Loshchilov & Hutter,
+    2016, choose batches by the latest losses likewise). A share of 0.5 uses every image always.
 
     Args:
         training: uint8 images (N, 28, 28) and int64 labels (N,), on the device to train on.
@@ -37,28 +45,61 @@ class Classification:
         # The images left over wait for the next epoch's order.
         self.steps_per_epoch = len(self.images) // self.batch_size
         self.shard = distributed.shard(self.batch_size)
+        self.hard = max(round(recipe.hard_share * len(self.images)), (self.batch_size + 1) // 2)
+        self.later_steps = max(1, 2 * self.hard // self.batch_size)
+        # The latest loss of every image. An image that was not seen yet counts as hard.
+        self.losses = torch.full((len(self.images),), torch.inf, device=self.images.device)
         self.epoch, self.order = -1, torch.empty(0)
 
-    def batch(self, step: int) -> tuple[Tensor, Tensor]:
-        """Return float images (batch, 1, 28, 28) in 0..1 and their labels (batch,)."""
-        epoch, position = divmod(step, self.steps_per_epoch)
+    def batch(self, step: int) -> Batch:
+        """Return this process's float images (batch, 1, 28, 28) in 0..1 and labels (batch,).
+
+        And the indices of the images of all processes.
+        """
+        epoch, position = 0, step
+        if step >= self.steps_per_epoch:  # the later epochs are shorter
+            later, position = divmod(step - self.steps_per_epoch, self.later_steps)
+            epoch = 1 + later
         if epoch != self.epoch:
-            generator = generator_for(self.seed, "order", epoch)
-            order = torch.randperm(len(self.images), generator=generator)
-            self.epoch, self.order = epoch, order.to(self.images.device)
-        chosen = self.order[position * self.batch_size :][: self.batch_size][self.shard]
+            self.epoch, self.order = epoch, self._order(epoch)
+        chosen = self.order[position * self.batch_size :][: self.batch_size]
+        own = chosen[self.shard]
         generator = generator_for(self.seed, "augmentation", step)
         side = self.images.shape[-1]
         matrices = random_affine(self.batch_size, side, self.recipe.augmentation, generator)
-        inputs = warp(to_input(self.images[chosen]), matrices[self.shard])
-        return inputs.contiguous(memory_format=torch.channels_last), self.labels[chosen]
+        inputs = warp(to_input(self.images[own]), matrices[self.shard])
+        return inputs.contiguous(memory_format=torch.channels_last), self.labels[own], chosen
 
-    def loss(self, model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
-        inputs, labels = batch
-        return F.cross_entropy(model(inputs), labels, label_smoothing=self.recipe.label_smoothing)
+    def _order(self, epoch: int) -> Tensor:
+        """Choose and shuffle the images of an epoch; returns their indices."""
+        generator = generator_for(self.seed, "order", epoch)
+        count, device = len(self.images), self.images.device
+        if epoch == 0:
+            return torch.randperm(count, generator=generator).to(device)
+        ranked = self.losses.argsort(descending=True, stable=True)
+        hard, rest = ranked[: self.hard], ranked[self.hard :]
+        others = rest[torch.randperm(len(rest), generator=generator)[: self.hard].to(device)]
+        chosen = torch.cat([hard, others])
+        return chosen[torch.randperm(len(chosen), generator=generator).to(device)]
+
+    def loss(self, model: nn.Module, batch: Batch) -> Tensor:
+        inputs, labels, chosen = batch
+        smoothing = self.recipe.label_smoothing
+        losses = F.cross_entropy(model(inputs), labels, label_smoothing=smoothing, reduction="none")
+        self.losses[chosen] = distributed.gather(losses.detach())
+        return losses.mean()
 
     def validate(self, model: nn.Module, *, whole: bool) -> tuple[float, float, int]:
         images, labels = self.validation if whole else self.subset
         logits = predict_logits(model, images, batch_size=200)
         accuracy = (logits.argmax(dim=1) == labels).cpu().double().mean().item()
         return F.cross_entropy(logits, labels).item(), accuracy, len(labels)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps: the next batches depend on the losses so far."""
+        return {"losses": self.losses, "epoch": self.epoch, "order": self.order}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        device = self.images.device
+        self.losses, self.order = state["losses"].to(device), state["order"].to(device)
+        self.epoch = state["epoch"]

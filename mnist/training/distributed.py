@@ -79,6 +79,15 @@ def mean(value: Tensor) -> Tensor:
     return value / world_size()
 
 
+def gather(values: Tensor) -> Tensor:
+    """Return `values` (n, ...) of all processes, (n * world_size, ...), in the order of ranks."""
+    if world_size() == 1:
+        return values
+    parts = [torch.empty_like(values) for _ in range(world_size())]
+    distributed.all_gather(parts, values)
+    return torch.cat(parts)
+
+
 def barrier() -> None:
     """Wait until all processes have come here, so that none has died on the way."""
     if world_size() > 1:

@@ -32,13 +32,18 @@ class Task(Protocol):
     steps_per_epoch: int
 
     def batch(self, step: int) -> Any:
-        """Return this process's shard of the batch of `step`, a function of seed and step alone."""
+        """Return this process's shard of the batch of `step`; steps come in order."""
 
     def loss(self, model: Any, batch: Any) -> Tensor:
         """Return the loss to minimise, a mean over `batch`."""
 
     def validate(self, model: Any, *, whole: bool) -> tuple[float, float, int]:
         """Return loss and accuracy on validation images, and their number; a subset or all."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what the next batches depend on besides seed and step."""
+
+    def load_state_dict(self, state: dict[str, Any]) -> None: ...
 
 
 @dataclass
@@ -83,7 +88,8 @@ def train(
     scheduler = LambdaLR(optimizer, lambda step: one_cycle(step, steps, recipe.warmup))
     curve = LearningCurve(curve_file)
     state: dict[str, Any] = {
-        "model": model, "ema": ema, "optimizer": optimizer, "scheduler": scheduler, "curve": curve
+        "model": model, "ema": ema, "optimizer": optimizer, "scheduler": scheduler,
+        "task": task, "curve": curve,
     }  # fmt: skip
     start = checkpoint.load(state) if checkpoint else 0
     progress = Progress(start, steps, task, scheduler)
@@ -134,7 +140,7 @@ def make_optimizer(model: nn.Module, recipe: TrainingParams) -> torch.optim.Opti
     groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            in_head = name.startswith(("head.", "roi_heads."))
+            in_head = name.startswith(("head.", "crop_heads."))
             lr = recipe.head_lr if in_head and recipe.head_lr is not None else recipe.lr
             weight_decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
             groups[lr, weight_decay].append(parameter)

@@ -38,28 +38,28 @@ def flat(batch: Any) -> Tensor:
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_a_batch_is_a_function_of_seed_and_step_alone(name: str) -> None:
+def test_a_batch_is_a_function_of_seed_step_and_losses_alone(name: str) -> None:
     task = small_case(name, seed=1)[1]
-    expected = {step: flat(task.batch(step)) for step in range(30)}
+    expected = [flat(task.batch(step)) for step in range(30)]
     again = small_case(name, seed=1)[1]
     torch.manual_seed(5)  # PyTorch's own generator has no part in it
-    for step in (29, 7, 7, 0, 14):
+    for step in range(30):
         assert torch.equal(flat(again.batch(step)), expected[step])
     other = flat(small_case(name, seed=2)[1].batch(7))
     assert not torch.equal(other, expected[7])
-    assert len({tuple(batch.tolist()) for batch in expected.values()}) == 30
+    assert len({tuple(batch.tolist()) for batch in expected}) == 30
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_shards_of_two_processes_make_the_batch_of_one(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = small_case(name)[1].batch(13)
+    whole = small_case(name)[1].batch(13)[:2]
     shards = []
     for rank in (0, 1):
         monkeypatch.setattr(distributed, "world_size", lambda: 2)
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        shards.append(small_case(name)[1].batch(13))
+        shards.append(small_case(name)[1].batch(13)[:2])
     for part, (first, second) in zip(whole, zip(*shards, strict=True), strict=True):
         assert len(first) == len(second)
         if isinstance(part, Tensor):
@@ -74,24 +74,59 @@ def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPat
         classification()
 
 
-def test_each_epoch_shows_every_image_once_in_an_order_of_its_own() -> None:
+def epochs_of(task: Classification, lengths: list[int]) -> list[Tensor]:
+    """The indices of the images of each epoch, which has so many steps."""
+    epochs, step = [], 0
+    for length in lengths:
+        epochs.append(torch.cat([task.batch(step + i)[2] for i in range(length)]))
+        step += length
+    return epochs
+
+
+def test_without_hard_examples_each_epoch_shows_every_image_once_in_an_order_of_its_own() -> None:
     images, labels = as_tensors(slice(160))
-    numbered = torch.arange(160, dtype=torch.uint8)[:, None, None].expand(160, 28, 28)
-    task = classification(images=numbered, augmentation=NONE)
-    orders = []
-    for epoch in range(3):
-        batches = [task.batch(step) for step in range(10 * epoch, 10 * epoch + 10)]
-        order = torch.cat([inputs[:, 0, 14, 14] * 255 for inputs, _ in batches]).round().long()
+    task = classification(augmentation=NONE, hard_share=0.5)
+    inputs, shown, chosen = task.batch(0)
+    assert torch.equal(shown, labels[chosen])
+    torch.testing.assert_close(inputs, to_input(images[chosen]), atol=1e-5, rtol=0)
+    orders = epochs_of(task, [10, 10, 10])
+    for i, order in enumerate(orders):
         assert sorted(order.tolist()) == list(range(160))
-        assert torch.equal(torch.cat([batch for _, batch in batches]), labels[order])
-        orders.append(order)
-    for i in range(3):
-        assert (orders[i] == orders[i - 1]).float().mean() < 0.1
+        assert (order == orders[i - 1]).float().mean() < 0.1
+
+
+def test_later_epochs_show_the_hard_images_and_as_many_others() -> None:
+    task = classification(hard_share=0.25)
+    hard = set(range(40, 80))
+    [first] = epochs_of(task, [10])
+    assert sorted(first.tolist()) == list(range(160))
+    task.losses = torch.where((torch.arange(160) >= 40) & (torch.arange(160) < 80), 2.0, 1.0)
+    later = epochs_of(task, [10, 5, 5, 5])[1:]
+    others = [set(epoch.tolist()) - hard for epoch in later]
+    for epoch, rest in zip(later, others, strict=True):
+        assert hard < set(epoch.tolist())
+        assert len(set(epoch.tolist())) == 80
+        assert len(rest) == 40
+    assert others[0] != others[1] != others[2]
+
+
+def test_an_image_is_as_hard_as_its_latest_loss() -> None:
+    task = classification(batch_size=4)
+    logits, labels = torch.randn(4, 10), torch.tensor([3, 0, 9, 3])
+    task.loss(nn.Identity(), (logits, labels, torch.tensor([7, 100, 3, 9])))
+    task.loss(nn.Identity(), (logits[:1] * 2, labels[:1], torch.tensor([100])))
+    smoothing = task.recipe.label_smoothing
+    losses = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
+    latest = F.cross_entropy(logits[:1] * 2, labels[:1], label_smoothing=smoothing)
+    assert task.losses[[7, 100, 3, 9]].tolist() == pytest.approx(
+        [losses[0].item(), latest.item(), losses[2].item(), losses[3].item()]
+    )
+    assert torch.isinf(task.losses).sum() == 156  # not seen yet
 
 
 def test_without_augmentation_the_images_come_as_they_are() -> None:
     images, labels = as_tensors(slice(16))
-    inputs, order = classification(augmentation=NONE, batch_size=160).batch(0)
+    inputs, order, _ = classification(augmentation=NONE, batch_size=160).batch(0)
     assert inputs.shape == (160, 1, 28, 28)
     everything = to_input(as_tensors(slice(160))[0])
     for image in inputs[:5]:
@@ -114,7 +149,7 @@ def test_the_loss_is_cross_entropy_with_smoothed_labels() -> None:
     logits = torch.randn(4, 10)
     labels = torch.tensor([3, 0, 9, 3])
     task = classification(label_smoothing=0.2)
-    loss = task.loss(nn.Identity(), (logits, labels))
+    loss = task.loss(nn.Identity(), (logits, labels, torch.arange(4)))
     targets = 0.8 * F.one_hot(labels, 10) + 0.2 / 10
     assert loss.item() == pytest.approx(-(targets * logits.log_softmax(1)).sum(1).mean().item())
 

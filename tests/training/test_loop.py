@@ -44,7 +44,7 @@ def test_the_loop_written_out_once_more_ends_with_the_same_weights() -> None:
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * one_cycle(step, 10, 0.3)
         torch.manual_seed(derive_seed(0, 0, "step", step))
-        images, labels = task.batch(step)
+        images, labels, _ = task.batch(step)
         loss = F.cross_entropy(model(images), labels, label_smoothing=0.05)
         optimizer.zero_grad()
         loss.backward()
@@ -82,7 +82,7 @@ def test_each_parameter_has_its_learning_rate_and_weight_decay(name: str, optimi
     learning = {key: p for key, p in model.named_parameters() if p.requires_grad}
     assert len(settings) == len(learning)
     for key, parameter in learning.items():
-        lr = 2.0 if key.startswith(("head.", "roi_heads.")) else 0.5
+        lr = 2.0 if key.startswith(("head.", "crop_heads.")) else 0.5
         assert settings[parameter] == (lr, 0.25 if parameter.ndim > 1 else 0.0), key
     assert {lr for lr, _ in settings.values()} == {0.5, 2.0}
 
