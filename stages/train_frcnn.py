@@ -22,7 +22,7 @@ def main() -> None:
     if params.frcnn.backbone == "cnn":
         trained_cnn = cnn.build(params)
         weights_io.load_weights(BACKBONE, trained_cnn)
-        model.backbone.load_state_dict(trained_cnn.features.state_dict())
+        model.start_from(trained_cnn.features, trained_cnn.head)
     run_training("frcnn", model, Detection, params, device)
 
 

@@ -1,20 +1,26 @@
-"""Faster R-CNN (Ren et al., 2015): torchvision's, sized to digits.
+"""Faster R-CNN (Ren et al., 2015): torchvision's, sized to digits, with a second look at each box.
 
 A backbone turns a scene into feature maps. The region proposal network (RPN) proposes boxes that
 may hold a digit. RoI Align cuts the features of each box out, and two linear layers classify it, as
-one of the digits or as background, and refine its box. The backbone has the layers of the project's
-CNN, so it can start from the CNN's weights.
+one of the digits or as background, and refine its box.
+
+A cell of the feature maps is four pixels wide, too coarse for the last pixel of a box. So a second
+stage, as in Cascade R-CNN (Cai & Vasconcelos, 2018), refines and classifies each box again, from
+the scene's own pixels. The backbone and the second classifier have the layers of the project's CNN,
+so both can start from its weights.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 
 from mnist.models.convolutions import convolution_lists, make_convolutions, total_stride
@@ -23,10 +29,15 @@ from mnist.models.linear import Linear
 from mnist.models.weights_io import from_architecture
 from mnist.params import Params
 
+Targets = list[dict[str, Tensor]]
+
 
 def build(params: Params) -> "DigitDetector":
     """Build the network that params.yaml describes, with random weights."""
-    shape = {"anchor_sizes", "aspect_ratios", "proposals", "roi_size", "rois_per_scene", "hidden"}
+    shape = {
+        "anchor_sizes", "aspect_ratios", "proposals", "roi_size", "rois_per_scene", "hidden",
+        "crop_size", "crops_per_scene",
+    }  # fmt: skip
     architecture = params.frcnn.model_dump(include=shape)
     architecture |= {
         "convolutions": convolution_lists(params.cnn),
@@ -55,10 +66,82 @@ class RoIAlign(MultiScaleRoIAlign):
         return roi_align(x["0"], boxes, self.output_size, 1 / self.stride, self.sampling_ratio)
 
 
+class Crops(MultiScaleRoIAlign):
+    """Cuts the pixels of each box out of a scene, with a margin around it, in two views.
+
+    In the first, the box is stretched to a square: its edges are always in the same places, which
+    makes them easy to correct. The second is a square around the box: it keeps the shape of the
+    digit, as the CNN knows it.
+    """
+
+    def __init__(self, size: int) -> None:
+        super().__init__(["0"], size, sampling_ratio=1)
+
+    def forward(
+        self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]
+    ) -> Tensor:
+        """Cut boxes (n, 4) out of scenes x["0"] (N, 1, H, W): (sum of n, 2, size, size)."""
+        stretched = [enlarge(scene, 1.3) for scene in boxes]
+        square = [enlarge(scene, 1.4, square=True) for scene in boxes]  # MNIST's 28 pixels for 20
+        views = [
+            roi_align(x["0"], view, self.output_size, 1.0, self.sampling_ratio, aligned=True)
+            for view in (stretched, square)
+        ]
+        return torch.cat(views, dim=1)
+
+
+def enlarge(boxes: Tensor, factor: float, *, square: bool = False) -> Tensor:
+    """Enlarge boxes (n, 4) around their centres, or put squares of their longer sides there."""
+    centres, sides = (boxes[:, :2] + boxes[:, 2:]) / 2, boxes[:, 2:] - boxes[:, :2]
+    if square:
+        sides = sides.amax(dim=1, keepdim=True)
+    return torch.cat([centres - sides * factor / 2, centres + sides * factor / 2], dim=1)
+
+
+class CropPredictor(nn.Module):
+    """Maps the two views of each box, (R, 2, size, size), to class scores and a change of the box.
+
+    Args:
+        convolutions: of the CNN, which classifies.
+        size: of a view in pixels.
+        hidden: width of the layer that precedes the change of the box.
+        classes: without the background.
+    """
+
+    def __init__(self, convolutions: dict[str, Any], size: int, hidden: int, classes: int) -> None:
+        super().__init__()
+        self.features = make_convolutions(**convolutions)
+        self.cls_score = nn.Linear(convolutions["widths"][-1], 1 + classes)
+        measure = make_convolutions(
+            widths=[32, 64, 64],
+            kernel_sizes=[3, 3, 3],
+            strides=[1, 2, 2],
+            paddings=[1, 1, 1],
+            pools=[1, 1, 1],
+        )
+        cells = math.ceil(size / 4)  # a side
+        self.bbox_pred = nn.Sequential(
+            *measure,
+            nn.Flatten(),
+            Linear(64 * cells**2, hidden),
+            nn.LayerNorm(hidden),
+            nn.ReLU(inplace=True),
+            nn.Linear(hidden, 4),
+        )
+        self.classes = classes
+
+    def forward(self, views: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (R, 1 + classes) and changes (R, 4 * (1 + classes)), as RoIHeads wants."""
+        stretched, square = views.split(1, dim=1)
+        scores = self.cls_score(self.features(square).amax(dim=(2, 3)))
+        # Where the edges of a digit are does not depend on which digit it is.
+        return scores, self.bbox_pred(stretched).repeat(1, 1 + self.classes)
+
+
 class DigitDetector(FasterRCNN):
     """Finds and classifies digits in grey scenes (N, 1, side, side) in 0..1.
 
-    As in torchvision, in training `forward(scenes, targets)` returns four losses by name, and
+    As in torchvision, in training `forward(scenes, targets)` returns the losses by name, and
     in inference `forward(scenes)` a dictionary of `boxes` (n, 4), `labels` (n,) in 1..10 and
     `scores` (n,) for each scene, the best first.
 
@@ -67,10 +150,12 @@ class DigitDetector(FasterRCNN):
         side: of a scene in pixels.
         anchor_sizes, aspect_ratios: sides in pixels, and height to width, of the boxes that every
             proposal starts from.
-        proposals: how many proposals of a scene the second stage looks at.
+        proposals: how many proposals of a scene the first stage looks at.
         roi_size: cells a side to which RoI Align pools a proposal.
-        rois_per_scene: proposals of a scene that the second stage learns from.
-        hidden: width of the two linear layers.
+        rois_per_scene: proposals of a scene that the first stage learns from.
+        hidden: width of the linear layers.
+        crop_size: side in pixels of what the second stage sees of a box; 0: no second stage.
+        crops_per_scene: boxes of a scene that the second stage learns from.
     """
 
     def __init__(
@@ -84,6 +169,8 @@ class DigitDetector(FasterRCNN):
         roi_size: int,
         rois_per_scene: int,
         hidden: int,
+        crop_size: int,
+        crops_per_scene: int,
         classes: int,
     ) -> None:
         backbone: Any = make_convolutions(**convolutions)
@@ -116,6 +203,63 @@ class DigitDetector(FasterRCNN):
             box_detections_per_img=20,
         )
         self.side, self.classes = side, classes
+        self.crop_heads = None
+        if crop_size:
+            self.crop_heads = RoIHeads(
+                Crops(crop_size),
+                nn.Identity(),
+                CropPredictor(convolutions, crop_size, hidden, classes),
+                # The first stage's boxes are good, so less overlap than this is background.
+                fg_iou_thresh=0.7,
+                bg_iou_thresh=0.7,
+                batch_size_per_image=crops_per_scene,
+                positive_fraction=0.75,
+                bbox_reg_weights=(30.0, 30.0, 15.0, 15.0),
+                score_thresh=0.01,  # torchvision's 0.05 drops a few true boxes
+                nms_thresh=self.roi_heads.nms_thresh,
+                detections_per_img=self.roi_heads.detections_per_img,
+            )
+
+    def start_from(self, features: nn.Module, head: nn.Linear) -> None:
+        """Take over the weights of a trained CNN: its convolutions and its classifier."""
+        self.backbone.load_state_dict(features.state_dict())
+        if self.crop_heads:
+            predictor = self.crop_heads.box_predictor
+            predictor.features.load_state_dict(features.state_dict())
+            with torch.no_grad():  # the background comes first
+                predictor.cls_score.weight.copy_(F.pad(head.weight, (0, 0, 1, 0)))
+                predictor.cls_score.bias.copy_(F.pad(head.bias, (1, 0)))
+
+    def forward(self, scenes: list[Tensor], targets: Targets | None = None) -> Any:
+        if self.crop_heads is None:
+            return super().forward(scenes, targets)
+        images, targets = self.transform(scenes, targets)
+        sizes, pixels = images.image_sizes, {"0": images.tensors}
+        features = {"0": self.backbone(images.tensors)}
+        proposals, losses = self.rpn(images, features, targets)
+        if not self.training:
+            first, _ = self.roi_heads(features, proposals, sizes)
+            return self.crop_heads(pixels, [found["boxes"] for found in first], sizes)[0]
+        proposals, _, labels, changes = self.roi_heads.select_training_samples(proposals, targets)
+        logits, predicted = self._first_stage(features, proposals, sizes)
+        names = ("first_classifier", "first_box_reg")
+        losses |= zip(names, fastrcnn_loss(logits, predicted, labels, changes), strict=True)
+        boxes = self._best_boxes(logits, predicted, proposals)
+        return losses | self.crop_heads(pixels, boxes, sizes, targets)[1]
+
+    def _first_stage(
+        self, features: dict[str, Tensor], proposals: list[Tensor], sizes: list[tuple[int, int]]
+    ) -> tuple[Tensor, Tensor]:
+        """Return logits (R, 1 + classes) and changes (R, 4 * (1 + classes)) of all proposals."""
+        rois = self.roi_heads.box_roi_pool(features, proposals, sizes)
+        return self.roi_heads.box_predictor(self.roi_heads.box_head(rois))
+
+    def _best_boxes(self, logits: Tensor, changes: Tensor, proposals: list[Tensor]) -> list[Tensor]:
+        """Return each proposal, refined as its most probable digit, (n, 4) for each scene."""
+        boxes = self.roi_heads.box_coder.decode(changes.detach(), proposals)
+        digits = 1 + logits[:, 1:].argmax(dim=1)
+        boxes = boxes[torch.arange(len(boxes), device=boxes.device), digits]
+        return list(boxes.split([len(scene) for scene in proposals]))
 
     @torch.no_grad()
     def classify(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -123,21 +267,30 @@ class DigitDetector(FasterRCNN):
 
         Returns:
             Logits (N, classes), without the background's, of the box that most probably holds a
-            digit. And bool (N,): whether a box has a score above torchvision's threshold of 5 %;
-            where none has, the logits are all 0.
+            digit. And bool (N,): whether its score is above the threshold of every stage; where it
+            is not, the logits are all 0.
         """
         scenes, _ = self.transform(list(centred(images, self.side)))
         features = {"0": self.backbone(scenes.tensors)}
         proposals, _ = self.rpn(scenes, features)
-        rois = self.roi_heads.box_roi_pool(features, proposals, scenes.image_sizes)
-        logits, _ = self.roi_heads.box_predictor(self.roi_heads.box_head(rois))
-        best = logits.new_zeros(len(images), self.classes)
-        found = torch.zeros(len(images), dtype=torch.bool, device=logits.device)
-        for i, scene_logits in enumerate(logits.split([len(boxes) for boxes in proposals])):
-            scores = scene_logits.softmax(dim=1)[:, 1:].amax(dim=1)
-            if (scores > self.roi_heads.score_thresh).any():
-                best[i], found[i] = scene_logits[scores.argmax(), 1:], True
-        return best, found
+        logits, changes = self._first_stage(features, proposals, scenes.image_sizes)
+        boxes = self._best_boxes(logits, changes, proposals)
+        counts = [len(scene) for scene in boxes]
+        scores = digit_scores(logits).split(counts)
+        best = [scene.argmax() for scene in scores]
+        logits = torch.stack([r[i] for r, i in zip(logits.split(counts), best, strict=True)])
+        found = digit_scores(logits) > self.roi_heads.score_thresh
+        if self.crop_heads:
+            boxes = [scene[i : i + 1] for scene, i in zip(boxes, best, strict=True)]
+            crops = self.crop_heads.box_roi_pool({"0": scenes.tensors}, boxes, scenes.image_sizes)
+            logits, _ = self.crop_heads.box_predictor(crops)
+            found &= digit_scores(logits) > self.crop_heads.score_thresh
+        return logits[:, 1:] * found[:, None], found
+
+
+def digit_scores(logits: Tensor) -> Tensor:
+    """Return the probability (R,) of the most probable digit from logits (R, 1 + classes)."""
+    return logits.softmax(dim=1)[:, 1:].amax(dim=1)
 
 
 def centred(images: Tensor, side: int) -> Tensor:
@@ -147,6 +300,6 @@ def centred(images: Tensor, side: int) -> Tensor:
     return F.pad(images, (left, side - width - left, top, side - height - top))
 
 
-def targets(digits: list[tuple[Tensor, Tensor]]) -> list[dict[str, Tensor]]:
+def targets(digits: list[tuple[Tensor, Tensor]]) -> Targets:
     """Turn boxes (n, 4) and classes 0.. (n,) of each scene into the targets of `forward`."""
     return [{"boxes": boxes, "labels": labels + 1} for boxes, labels in digits]

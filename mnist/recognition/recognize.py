@@ -107,7 +107,8 @@ def detect(model: DigitDetector, written: Handwriting, device: torch.device) -> 
     # boxes it considers. The limits are raised in a copy: the next picture starts from the model's.
     model = copy.deepcopy(model).eval()
     model.transform.min_size, model.transform.max_size = (min(scene.shape),), max(scene.shape)
-    model.roi_heads.detections_per_img = 2 * len(written.digits) + 20
+    for heads in filter(None, (model.roi_heads, model.crop_heads)):
+        heads.detections_per_img = 2 * len(written.digits) + 20
     for limit in (model.rpn._pre_nms_top_n, model.rpn._post_nms_top_n):
         limit["testing"] = max(limit["testing"], 20 * len(written.digits))
     (prediction,) = model(list(to_input(pixels[None].to(device))))

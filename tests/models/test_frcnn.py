@@ -1,10 +1,10 @@
 """The detector is torchvision's Faster R-CNN, predicts as it does, and learns."""
 
+import copy
 from typing import Any
 
 import pytest
 import torch
-from torchvision.models.detection import FasterRCNN
 from torchvision.ops import MultiScaleRoIAlign, box_iou
 
 from mnist.data.scenes import Scenes, make_scenes
@@ -74,17 +74,25 @@ def test_it_overfits_8_scenes(trained: DigitDetector, scenes: Scenes) -> None:
     assert knows(trained, scenes)
 
 
-def test_classify_gives_the_label_of_torchvisions_top_box(trained: DigitDetector) -> None:
+@pytest.mark.parametrize("stages", [1, 2])
+def test_classify_gives_the_label_of_the_top_box(trained: DigitDetector, stages: int) -> None:
+    trained = copy.deepcopy(trained)
+    if stages == 1:
+        trained.crop_heads = None
     images, _ = as_tensors(slice(40))
     logits, found = classify_digits(trained, images, batch_size=7)
     with torch.no_grad():
-        expected = FasterRCNN.forward(trained, list(centred(to_input(images), 48)))
-    assert found.tolist() == [len(prediction["labels"]) > 0 for prediction in expected]
+        expected = trained(list(centred(to_input(images), 48)))
     tops = [
-        prediction["labels"][0].item() - 1 for prediction in expected if len(prediction["labels"])
+        prediction["labels"][0].item() - 1 if len(prediction["labels"]) else -1
+        for prediction in expected
     ]
-    assert logits[found].argmax(dim=1).tolist() == tops
+    given = logits.argmax(dim=1).where(found, -1)
     assert found.sum() > 10
+    if stages == 1:
+        assert given.tolist() == tops
+    else:  # the second stage may prefer another box than the best of the first
+        assert (given == torch.tensor(tops))[:12].sum() > 6  # of the digits that it knows
 
 
 def test_classify_reads_the_digits_it_has_learnt(trained: DigitDetector) -> None:

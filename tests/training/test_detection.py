@@ -72,26 +72,29 @@ def edges(profile: torch.Tensor) -> tuple[float, float]:
     return ink[0], ink[-1]
 
 
-def test_the_loss_is_the_sum_of_the_four_losses() -> None:
-    model, task, _ = small_case("frcnn")
+@pytest.mark.parametrize(("crop_size", "count"), [(0, 4), (28, 6)])
+def test_the_loss_is_the_sum_of_the_losses_of_all_stages(crop_size: int, count: int) -> None:
+    model, task, _ = small_case("frcnn", crop_size=crop_size)
     scenes, contents = batch = task.batch(0)
     torch.manual_seed(0)
     losses = model.train()(list(scenes), contents)
     torch.manual_seed(0)
-    assert len(losses) == 4
+    assert len(losses) == count
     torch.testing.assert_close(task.loss(model, batch), sum(losses.values()))
 
 
-def test_a_digit_that_is_not_found_counts_as_wrong() -> None:
-    task, model = detection(), small_case("frcnn")[0].eval()
+@pytest.mark.parametrize("crop_size", [0, 28])
+def test_a_digit_that_is_not_found_counts_as_wrong(crop_size: int) -> None:
+    task, model = detection(), small_case("frcnn", crop_size=crop_size)[0].eval()
     assert isinstance(model, DigitDetector)
     model.roi_heads.score_thresh = 1.0  # no box is ever that sure
     assert task.validate(model, whole=True)[1:] == (0.0, 100)
     model.roi_heads.score_thresh = 0.0
     images, labels = as_tensors(slice(600, 700))
+    last = model.crop_heads or model.roi_heads
     with torch.no_grad():
-        model.roi_heads.box_predictor.cls_score.weight.zero_()
-        model.roi_heads.box_predictor.cls_score.bias.copy_(torch.eye(11)[1 + 4] * 9)
+        last.box_predictor.cls_score.weight.zero_()
+        last.box_predictor.cls_score.bias.copy_(torch.eye(11)[1 + 4] * 9)
     loss, accuracy, _ = task.validate(model, whole=True)
     assert accuracy == pytest.approx((labels == 4).double().mean().item())
     assert accuracy > 0
