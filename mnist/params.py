@@ -93,7 +93,7 @@ class TrainingParams(Section):
     optimizer: Literal["adamw", "sgd"]
     lr: PositiveFloat
     head_lr: PositiveFloat | None
-    """learning rate of the head; None: `lr`"""
+    """learning rate of the head, or of a detector's second stage; None: `lr`"""
     weight_decay: NonNegativeFloat
     ema_decay: Fraction
     warmup: Fraction
@@ -223,12 +223,21 @@ class FasterRCNNParams(TrainingParams):
     roi_size: PositiveInt
     rois_per_scene: Annotated[int, Field(ge=2)]
     hidden: PositiveInt
-    crop_size: NonNegativeInt
+    crop_size: Annotated[int, Field(ge=0, le=512)]
     """pixels a side that the second stage sees of a box; 0: no second stage"""
     crops_per_scene: Annotated[int, Field(ge=2)]
     rotate: Degrees
     shear: Fraction
     scenes: SceneParams
+
+    @model_validator(mode="after")
+    def _crops_are_as_large_as_the_cnn_expects(self) -> Self:
+        if 0 < self.crop_size < IMAGE_SIDE:
+            raise ValueError(
+                f"crop_size = {self.crop_size} is too small for the CNN; allowed is 0 or "
+                f"{IMAGE_SIDE} to 512"
+            )
+        return self
 
 
 class ViTParams(ClassifierParams):

@@ -11,7 +11,7 @@ from mnist.params import load_params
 from mnist.training.detection import Detection
 from mnist.training.run import run_training
 
-BACKBONE = Path("models/cnn.safetensors")
+CNN = Path("models/cnn.safetensors")
 
 
 def main() -> None:
@@ -21,7 +21,7 @@ def main() -> None:
     model = frcnn.build(params)
     if params.frcnn.backbone == "cnn":
         trained_cnn = cnn.build(params)
-        weights_io.load_weights(BACKBONE, trained_cnn)
+        weights_io.load_weights(CNN, trained_cnn)
         model.start_from(trained_cnn.features, trained_cnn.head)
     run_training("frcnn", model, Detection, params, device)
 

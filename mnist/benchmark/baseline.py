@@ -5,8 +5,8 @@ DataLoader with its defaults collects batches. The network keeps PyTorch's memor
 layers are trained, and its weights are not averaged. Sizes, batches and optimizer are those of
 params.yaml.
 
-Faster R-CNN is torchvision's own over our backbone, with its larger second stage, on scenes that
-are made before training.
+Faster R-CNN is torchvision's own over our backbone: its heads are larger, and there is no second
+look at the boxes. The scenes are made before training.
 """
 
 import math

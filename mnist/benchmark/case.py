@@ -35,13 +35,7 @@ class BenchmarkCase:
         training: uint8 images (N, 28, 28) and int64 labels (N,), on `device`.
     """
 
-    def __init__(
-        self,
-        name: str,
-        params: Params,
-        training: Split,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, name: str, params: Params, training: Split, device: torch.device) -> None:
         self.recipe = getattr(params, name)
         self.precision = getattr(torch, params.precision)
         self.model = registry.build(name, params).to(device)

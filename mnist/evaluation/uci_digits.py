@@ -28,8 +28,8 @@ def load_uci_digits() -> tuple[np.ndarray, np.ndarray]:
     images = []
     for grey in digits.images.astype(np.float32) / 16:
         picture = Image.fromarray(grey).resize((64, 64), Image.Resampling.BICUBIC)
-        ink = np.pad(np.asarray(picture).clip(0, 1), 1)
-        rows, columns = np.nonzero(ink > 0.25)
+        ink = np.asarray(picture).clip(0, 1)
+        rows, columns = np.nonzero(ink > 0.25)  # a quarter of white, as in data/scenes.py
         box = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
         images.append(to_mnist(ink, box))
     return np.stack(images), digits.target

@@ -1,4 +1,4 @@
-"""The convolutional layers of the CNN, which are also the backbone of Faster R-CNN."""
+"""The convolutional layers of the CNN, which Faster R-CNN uses too."""
 
 import math
 from typing import Any

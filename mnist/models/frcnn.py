@@ -30,6 +30,7 @@ from mnist.models.weights_io import from_architecture
 from mnist.params import Params
 
 Targets = list[dict[str, Tensor]]
+EDGE = 16  # pixels; the crop of a box at the edge of a scene reaches that far beyond it
 
 
 def build(params: Params) -> "DigitDetector":
@@ -83,8 +84,18 @@ class Crops(MultiScaleRoIAlign):
         """Cut boxes (n, 4) out of scenes x["0"] (N, 1, H, W): (sum of n, 2, size, size)."""
         stretched = [enlarge(scene, 1.3) for scene in boxes]
         square = [enlarge(scene, 1.4, square=True) for scene in boxes]  # MNIST's 28 pixels for 20
+        # Black beyond the edges of the scene, where RoI Align would give 0, the mean of all pixels.
+        black = -PIXEL_MEAN / PIXEL_STD
+        pixels = F.pad(x["0"], (EDGE,) * 4, value=black)
         views = [
-            roi_align(x["0"], view, self.output_size, 1.0, self.sampling_ratio, aligned=True)
+            roi_align(
+                pixels,
+                [boxes + EDGE for boxes in view],
+                self.output_size,
+                spatial_scale=1.0,
+                sampling_ratio=self.sampling_ratio,
+                aligned=True,
+            )
             for view in (stretched, square)
         ]
         return torch.cat(views, dim=1)
@@ -233,6 +244,7 @@ class DigitDetector(FasterRCNN):
     def forward(self, scenes: list[Tensor], targets: Targets | None = None) -> Any:
         if self.crop_heads is None:
             return super().forward(scenes, targets)
+        # Scenes keep their size, so boxes need no scaling back.
         images, targets = self.transform(scenes, targets)
         sizes, pixels = images.image_sizes, {"0": images.tensors}
         features = {"0": self.backbone(images.tensors)}
@@ -245,6 +257,7 @@ class DigitDetector(FasterRCNN):
         names = ("first_classifier", "first_box_reg")
         losses |= zip(names, fastrcnn_loss(logits, predicted, labels, changes), strict=True)
         boxes = self._best_boxes(logits, predicted, proposals)
+        # of the second stage: loss_classifier, loss_box_reg
         return losses | self.crop_heads(pixels, boxes, sizes, targets)[1]
 
     def _first_stage(
@@ -256,7 +269,8 @@ class DigitDetector(FasterRCNN):
 
     def _best_boxes(self, logits: Tensor, changes: Tensor, proposals: list[Tensor]) -> list[Tensor]:
         """Return each proposal, refined as its most probable digit, (n, 4) for each scene."""
-        boxes = self.roi_heads.box_coder.decode(changes.detach(), proposals)
+        # float: bfloat16 has no digits left for fractions of a pixel
+        boxes = self.roi_heads.box_coder.decode(changes.detach().float(), proposals)
         digits = 1 + logits[:, 1:].argmax(dim=1)
         boxes = boxes[torch.arange(len(boxes), device=boxes.device), digits]
         return list(boxes.split([len(scene) for scene in proposals]))

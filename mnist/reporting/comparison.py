@@ -34,7 +34,7 @@ def compare(results: Results) -> dict[str, Any]:
         "seeds": {name: asdict(spread) for name, spread in results.spreads.items()},
     }
     if len(models) > 1:
-        mean_probabilities = np.mean([r.probabilities for r in models], axis=0)
+        mean_probabilities = np.mean([r.calibrated for r in models], axis=0)
         predicted["ensemble"] = mean_probabilities.argmax(axis=1)
         scores = classification_metrics(labels, predicted["ensemble"], len(results.classes))
         comparison["ensemble"] = {key: scores[key] for key in ("accuracy", "f1_macro", "errors")}
@@ -108,9 +108,10 @@ def describe_ensemble(comparison: dict[str, Any], models: int) -> str:
     """Describe the ensemble, and the errors that the models have in common."""
     ensemble = comparison["ensemble"]
     text = (
-        f"Ensemble of all {models} (mean of their probabilities): {ensemble['accuracy']:.2%}, "
-        f"{ensemble['errors']} errors. {comparison['wrong_by_any']} images are misclassified by "
-        f"at least one model, {len(comparison['wrong_by_all'])} of them by all."
+        f"Ensemble of all {models} (mean of their probabilities after temperature scaling): "
+        f"{ensemble['accuracy']:.2%}, {ensemble['errors']} errors. {comparison['wrong_by_any']} "
+        f"images are misclassified by at least one model, {len(comparison['wrong_by_all'])} of "
+        "them by all."
     )
     if "corrected_labels" in comparison:
         accuracy = comparison["corrected_labels"]["accuracy"]["ensemble"]

@@ -66,7 +66,8 @@ def loss_curves(results: Results) -> Chart:
         axes.legend(frameon=False)
     description = (
         "Training loss, on augmented images and smoothed labels, which keep it from falling to 0 "
-        "(of a detector: the sum of its four losses), and validation loss on plain images."
+        "(of a detector: the sum of its losses), and validation loss on plain images. After the "
+        "first epoch a classifier sees hard images more often, which raises its training loss."
     )
     if results.is_mnist:
         description += " The dashed line joins the first and the last loss that the lab reported."

@@ -55,6 +55,12 @@ class ModelResult:
         return self.predicted == self.labels
 
     @property
+    def calibrated(self) -> np.ndarray:
+        """(N, classes): the probabilities after temperature scaling."""
+        scaled = self.probabilities ** (1 / self.details["temperature"])
+        return scaled / scaled.sum(axis=1, keepdims=True)
+
+    @property
     def mean_corrupted(self) -> float:
         """Accuracy, mean over the corruptions."""
         rates = [rate for kind, rate in self.robustness.items() if kind != "none"]

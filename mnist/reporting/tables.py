@@ -80,7 +80,7 @@ def make_tables(results: Results, comparison: Mapping[str, Any]) -> list[Table]:
             "Medians of several rounds on one machine, in which the models took turns. Fraction of "
             "sgemm: arithmetic per second of the training, relative to that of large matrix "
             "products. Baseline: the same network on torchvision's data set and transforms with a "
-            "DataLoader's defaults (of Faster R-CNN: torchvision's own, larger second stage)."
+            "DataLoader's defaults (of Faster R-CNN: torchvision's own, with larger heads)."
             + (" On {processor}, with {threads} threads, PyTorch {torch} and Python {python} under "
                "{system}.".format(**machine) if machine else ""),
         ),
@@ -126,8 +126,8 @@ def make_tables(results: Results, comparison: Mapping[str, Any]) -> list[Table]:
                 ("Model", "Accuracy"),
                 [(r.title, _percent(r.details["uci_digits"]["accuracy"])) for r in models],
                 f"On {uci['digits']:,} digits that are not MNIST's, by 13 people: the UCI digits "
-                "that come with scikit-learn, 8x8 grey values, prepared like a user's own "
-                "picture. Nothing was tuned on them.",
+                "that come with scikit-learn, 8x8 grey values, enlarged and cut out like a "
+                "digit of a user's picture. Nothing was tuned on them.",
             ),
             Table(
                 "corrected",

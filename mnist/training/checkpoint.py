@@ -20,7 +20,7 @@ from torch import Tensor
 from mnist.atomic_io import new_file
 
 FOLDER = Path("checkpoints")
-# What has state_dict and load_state_dict: model, EMA, optimizer, scheduler, learning curve.
+# What has state_dict and load_state_dict: model, EMA, optimizer, scheduler, task, learning curve.
 Parts = dict[str, Any]
 
 

@@ -28,6 +28,7 @@ class Classification:
     share `recipe.hard_share` of all, and as many others, drawn at random. Most digits are learnt
     after one epoch, so time is better spent on the rest (hard example mining; Loshchilov & Hutter,
     2016, choose batches by the latest losses likewise). A share of 0.5 uses every image always.
+    `steps_per_epoch` counts the steps of the first epoch, and so does `recipe.epochs`.
 
     Args:
         training: uint8 images (N, 28, 28) and int64 labels (N,), on the device to train on.
@@ -42,19 +43,20 @@ class Classification:
         self.validation, self.subset = validation, validation_subset(*validation)
         self.recipe, self.seed = recipe, seed
         self.batch_size = min(recipe.batch_size, len(self.images))
-        # The images left over wait for the next epoch's order.
+        # The images left over wait for a later epoch.
         self.steps_per_epoch = len(self.images) // self.batch_size
         self.shard = distributed.shard(self.batch_size)
         self.hard = max(round(recipe.hard_share * len(self.images)), (self.batch_size + 1) // 2)
-        self.later_steps = max(1, 2 * self.hard // self.batch_size)
+        self.later_steps = min(2 * self.hard, len(self.images)) // self.batch_size
         # The latest loss of every image. An image that was not seen yet counts as hard.
         self.losses = torch.full((len(self.images),), torch.inf, device=self.images.device)
         self.epoch, self.order = -1, torch.empty(0)
 
     def batch(self, step: int) -> Batch:
-        """Return this process's float images (batch, 1, 28, 28) in 0..1 and labels (batch,).
+        """Return float images (batch, 1, 28, 28) in 0..1, labels (batch,), and indices.
 
-        And the indices of the images of all processes.
+        Images and labels are this process's shard; the indices are of the images of all processes,
+        in the order of their ranks.
         """
         epoch, position = 0, step
         if step >= self.steps_per_epoch:  # the later epochs are shorter

@@ -19,7 +19,7 @@ Batch = tuple[Tensor, list[dict[str, Tensor]]]
 
 
 class Detection:
-    """A `Task`: the four losses of Faster R-CNN, on scenes that are made anew for every epoch.
+    """A `Task`: the losses of Faster R-CNN, on scenes that are made anew for every epoch.
 
     Args:
         training: uint8 images (N, 28, 28) and int64 labels (N,) that the scenes are made of.

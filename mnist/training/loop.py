@@ -52,7 +52,7 @@ class TrainResult:
 
     model: nn.Module
     samples: int
-    """images seen in training, counted once per epoch"""
+    """images seen in training; one that is seen twice counts twice"""
     curve: list[CurveRow]
     seconds: float
     """of training, without validation and checkpoints"""
@@ -134,8 +134,9 @@ def one_cycle(step: int, steps: int, warmup: float) -> float:
 def make_optimizer(model: nn.Module, recipe: TrainingParams) -> torch.optim.Optimizer:
     """Build AdamW (Loshchilov & Hutter, 2019) or SGD with Nesterov momentum.
 
-    The head learns at `recipe.head_lr`, if that is set. Weight decay applies to kernels and
-    matrices only: biases and the scales of normalisation layers do not overfit.
+    The head, or a detector's second stage, learns at `recipe.head_lr`, if that is set. Weight decay
+    applies to kernels and matrices only: biases and the scales of normalisation layers do not
+    overfit.
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():

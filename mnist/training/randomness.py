@@ -1,6 +1,6 @@
 """Random numbers by counter: what a step draws is a function of the seed and the step alone.
 
-So the batch of a step does not depend on what was drawn before it, and a training that is resumed
+So what a step draws does not depend on what was drawn before it, and a training that is resumed
 needs no state of any generator.
 """
 

@@ -101,7 +101,7 @@ def test_an_experiment_reruns_only_what_it_must_and_going_back_costs_nothing(
 ) -> None:
     before = (tiny / "models/cnn.safetensors").read_bytes()
     output = run("dvc", "exp", "run", "-S", "cnn.lr=1e-3", "-S", "cnn.epochs=1")
-    # Faster R-CNN starts from the CNN's convolutions.
+    # Faster R-CNN starts from the CNN's weights.
     expected = {"train_cnn", "train_frcnn", "report"}
     expected |= {f"{s}@{m}" for s in ("evaluate", "robustness") for m in ("cnn", "frcnn")}
     assert set(ran(output)) == expected

@@ -116,8 +116,8 @@ def test_a_page_of_digits_does_not_change_the_next_picture(committed: dict) -> N
     torch.manual_seed(0)
     model = frcnn.build(Params.model_validate(committed))
     # Every proposal becomes a digit, and the boxes of a page fill all limits.
-    bias = model.roi_heads.box_predictor.cls_score.bias
-    bias.data[4] = 10
+    for heads in filter(None, (model.roi_heads, model.crop_heads)):
+        heads.box_predictor.cls_score.bias.data[4] = 10
     before = read(page_of(7), "test", {"frcnn": model}, CPU).found["frcnn"]
     page = read(page_of(*range(10)), "test", {"frcnn": model}, CPU).found["frcnn"]
     after = read(page_of(7), "test", {"frcnn": model}, CPU).found["frcnn"]

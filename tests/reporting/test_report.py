@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import yaml
 from PIL import Image
+from scipy.special import softmax
 from statsmodels.stats.multitest import multipletests
 
 import stages.report
@@ -226,6 +227,26 @@ def test_every_model_has_its_part_in_the_ensemble(results: Results) -> None:
     comparison = compare(replace(results, models=tuple(models)))
     assert comparison["ensemble"]["errors"] == 0
     assert comparison["wrong_by_any"] == count
+
+
+def test_the_ensemble_is_of_probabilities_after_temperature_scaling(results: Results) -> None:
+    logits = np.random.default_rng(0).normal(size=(5, 10)) * 3
+    first, *others = results.models
+    result = replace(
+        first, probabilities=softmax(logits, axis=1), details=first.details | {"temperature": 0.4}
+    )
+    np.testing.assert_allclose(result.calibrated, softmax(logits / 0.4, axis=1))
+    # One model is sure of class 0 by its raw probabilities; scaled, the two others outvote it.
+    flat = np.tile(np.eye(10)[0] * 0.98 + 0.002, (len(results.labels), 1))
+    other = np.tile(np.eye(10)[1] * 0.35 + 0.065, (len(results.labels), 1))
+    models = [
+        replace(r, probabilities=p, details=r.details | {"temperature": t})
+        for r, p, t in ((first, flat, 4.0), (others[0], other, 0.2), (others[1], other, 0.2))
+    ]
+    labels = np.ones(len(results.labels), dtype=int)
+    models = [replace(r, labels=labels, predicted=labels) for r in models]
+    comparison = compare(replace(results, models=tuple(models), is_mnist=False))
+    assert comparison["ensemble"]["errors"] == 0
 
 
 def test_p_values_are_corrected_for_the_number_of_pairs(tmp_path: Path) -> None:

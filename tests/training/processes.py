@@ -86,6 +86,7 @@ def _train_together(name: str, folder: Path, rank: int, port: int, changes: dict
         model, task, recipe = small_case(name, **changes)
         result = train(model, task, recipe)
     state = {"weights": result.model.state_dict(), "loss": result.curve[-1].train_loss}
+    state["task"] = task.state_dict()
     torch.save(state, folder / f"{rank}.pt")
 
 

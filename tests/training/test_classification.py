@@ -39,9 +39,11 @@ def flat(batch: Any) -> Tensor:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_batch_is_a_function_of_seed_step_and_losses_alone(name: str) -> None:
-    task = small_case(name, seed=1)[1]
+    task, again = small_case(name, seed=1)[1], small_case(name, seed=1)[1]
+    if isinstance(task, Classification) and isinstance(again, Classification):
+        task.losses = torch.rand(len(task.images), generator=torch.Generator().manual_seed(0))
+        again.losses = task.losses.clone()
     expected = [flat(task.batch(step)) for step in range(30)]
-    again = small_case(name, seed=1)[1]
     torch.manual_seed(5)  # PyTorch's own generator has no part in it
     for step in range(30):
         assert torch.equal(flat(again.batch(step)), expected[step])
@@ -107,7 +109,15 @@ def test_later_epochs_show_the_hard_images_and_as_many_others() -> None:
         assert hard < set(epoch.tolist())
         assert len(set(epoch.tolist())) == 80
         assert len(rest) == 40
+        assert set(epoch[:40].tolist()) != hard  # they are mixed
     assert others[0] != others[1] != others[2]
+
+
+@pytest.mark.parametrize("count", [31, 16])
+def test_every_batch_is_whole_whatever_the_number_of_images(count: int) -> None:
+    recipe = small_params(cnn={"hard_share": 0.5}).cnn
+    task = Classification(as_tensors(slice(count)), as_tensors(slice(300, 340)), recipe, 0)
+    assert [len(task.batch(step)[0]) for step in range(5)] == [16] * 5
 
 
 def test_an_image_is_as_hard_as_its_latest_loss() -> None:

@@ -87,11 +87,16 @@ def test_the_loss_is_the_sum_of_the_losses_of_all_stages(crop_size: int, count: 
 def test_a_digit_that_is_not_found_counts_as_wrong(crop_size: int) -> None:
     task, model = detection(), small_case("frcnn", crop_size=crop_size)[0].eval()
     assert isinstance(model, DigitDetector)
-    model.roi_heads.score_thresh = 1.0  # no box is ever that sure
-    assert task.validate(model, whole=True)[1:] == (0.0, 100)
-    model.roi_heads.score_thresh = 0.0
+    stages = [heads for heads in (model.roi_heads, model.crop_heads) if heads]
+    for heads in stages:
+        others = [other for other in stages if other is not heads]
+        for other in others:
+            other.score_thresh = 0.0
+        heads.score_thresh = 1.0  # no box is ever that sure
+        assert task.validate(model, whole=True)[1:] == (0.0, 100)
+        heads.score_thresh = 0.0
     images, labels = as_tensors(slice(600, 700))
-    last = model.crop_heads or model.roi_heads
+    last = stages[-1]
     with torch.no_grad():
         last.box_predictor.cls_score.weight.zero_()
         last.box_predictor.cls_score.bias.copy_(torch.eye(11)[1 + 4] * 9)

@@ -1,5 +1,6 @@
 """Two processes that divide each batch take the steps that one process would take."""
 
+import copy
 import json
 import os
 import queue
@@ -17,9 +18,10 @@ import torch
 import yaml
 
 from mnist.training import distributed
+from mnist.training.loop import train
 from tests.conftest import ROOT
 from tests.digits import digits
-from tests.small_models import MODELS, SHORT, SMALL, small_case, train_small
+from tests.small_models import MODELS, SHORT, SMALL, small_case
 from tests.training.processes import LIMIT, free_port, start_rank
 
 
@@ -45,12 +47,14 @@ def train_in_two(folder: Path, name: str, **changes: Any) -> list[dict[str, Any]
 
 @pytest.mark.parametrize("name", MODELS)
 def test_two_processes_end_with_the_same_weights(tmp_path: Path, name: str) -> None:
-    first, second = train_in_two(tmp_path, name, epochs=0.5)
+    first, second = train_in_two(tmp_path, name, epochs=1.2)
     for key, value in first["weights"].items():
         # Each normalises its shard by the statistics of that shard.
         if not key.endswith(("running_mean", "running_var")):
             assert torch.equal(second["weights"][key], value), key
     assert first["loss"] == second["loss"]
+    for key, value in first["task"].items():  # the next batches
+        assert torch.equal(torch.as_tensor(second["task"][key]), torch.as_tensor(value)), key
 
 
 @pytest.mark.parametrize("name", ["alexnet", "vgg16"])
@@ -59,11 +63,14 @@ def test_without_dropout_they_do_what_one_does(tmp_path: Path, name: str) -> Non
     # as long as the gradient, so a sum in place of a mean would show.
     plain: Any = {"dropout": 0.0, "optimizer": "sgd", "epochs": 0.5}
     together, _ = train_in_two(tmp_path, name, **plain)
-    result = train_small(name, **plain)
+    before, task, recipe = small_case(name, **plain)
+    torch.set_num_threads(1)
+    result = train(copy.deepcopy(before), task, recipe)
+    losses = task.state_dict()["losses"]
+    torch.testing.assert_close(together["task"]["losses"], losses, rtol=0.05, atol=0.01)
     assert together["loss"] == pytest.approx(result.curve[-1].train_loss, rel=1e-4)
-    before = small_case(name, **plain)[0].state_dict()
     for key, value in result.model.state_dict().items():
-        moved = (value - before[key]).abs().max()
+        moved = (value - before.state_dict()[key]).abs().max()
         assert (together["weights"][key] - value).abs().max() <= 0.02 * moved + 1e-7, key
 
 

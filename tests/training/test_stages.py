@@ -167,13 +167,13 @@ def test_frozen_blocks_keep_their_weights_and_all_others_move(
     assert kept == [True] * 8 + [False] * 18  # weight and bias of four of thirteen convolutions
 
 
-def test_the_detectors_backbone_starts_as_the_trained_cnn(
-    trained: dict[str, Trained], folder: Path
-) -> None:
+def test_the_detector_starts_as_the_trained_cnn(trained: dict[str, Trained], folder: Path) -> None:
     cnn: Any = registry.load("cnn", folder / "models/cnn.safetensors")
     before = trained["frcnn"].before
     for key, value in cnn.features.state_dict().items():
         assert torch.equal(before[f"backbone.{key}"], value), key
+        assert torch.equal(before[f"crop_heads.box_predictor.features.{key}"], value), key
+    assert torch.equal(before["crop_heads.box_predictor.cls_score.weight"][1:], cnn.head.weight)
 
 
 @pytest.mark.parametrize("own", ["imagenet", "none"])
