@@ -251,7 +251,9 @@ class DigitDetector(FasterRCNN):
         proposals, losses = self.rpn(images, features, targets)
         if not self.training:
             first, _ = self.roi_heads(features, proposals, sizes)
-            return self.crop_heads(pixels, [found["boxes"] for found in first], sizes)[0]
+            boxes = [found["boxes"] for found in first]
+            # A convolution refuses an empty batch.
+            return self.crop_heads(pixels, boxes, sizes)[0] if sum(map(len, boxes)) else first
         proposals, _, labels, changes = self.roi_heads.select_training_samples(proposals, targets)
         logits, predicted = self._first_stage(features, proposals, sizes)
         names = ("first_classifier", "first_box_reg")

@@ -174,9 +174,10 @@ def _training_time(result: ModelResult) -> str:
 def _notes(result: ModelResult, with_lab: bool) -> str:
     metrics, lab = result.metrics, result.lab
     lab_epochs = f" (lab {lab.epochs})" if with_lab and lab.epochs else ""
+    epochs = f"{result.training['epochs']:.3g}"
     notes = [
         f"{metrics['errors']} errors",
-        f"{result.training['epochs']:.3g} epochs{lab_epochs}",
+        f"{epochs} epoch{'' if epochs == '1' else 's'}{lab_epochs}",
         f"{result.details['parameters']:,} parameters",
         f"{result.details['flops'] / 1e6:.1f} MFLOP per image",
     ]

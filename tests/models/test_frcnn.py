@@ -108,6 +108,9 @@ def test_classify_reads_the_digits_it_has_learnt(trained: DigitDetector) -> None
 
 
 def test_nothing_is_found_in_an_empty_image(trained: DigitDetector) -> None:
+    with torch.no_grad():
+        (found,) = trained([torch.zeros(1, 48, 48)])
+    assert not len(found["boxes"])
     logits, found = classify_digits(trained, torch.zeros(3, 28, 28, dtype=torch.uint8), 3)
     assert not found.any()
     assert not logits.any()
