@@ -152,7 +152,7 @@ class Recorder(Checkpoint):
         return state["step"]
 
 
-PARTS = ["model", "ema", "optimizer", "scheduler", "step", "curve"]
+PARTS = ["model", "ema", "optimizer", "scheduler", "task", "step", "curve"]
 
 
 @pytest.fixture(scope="module")
