@@ -90,7 +90,11 @@ def test_fewer_models_may_be_listed_in_any_order(tmp_path: Path, committed: dict
         ("vit.hard_share", 0.6, "vit.hard_share = 0.6"),
         ("frcnn.rois_per_scene", 1, "frcnn.rois_per_scene = 1"),
         ("frcnn.crops_per_scene", 1, "frcnn.crops_per_scene = 1"),
-        ("frcnn.crop_size", 27, "crop_size = 27 is too small for the CNN; allowed is 0 or 28 to 512"),
+        (
+            "frcnn.crop_size",
+            27,
+            "crop_size = 27 is too small for the CNN; allowed is 0 or 28 to 512",
+        ),
         ("frcnn.scenes.side", 31, "frcnn.scenes.side = 31"),
         ("frcnn.scenes.digits_min", 9, "digits_min = 9 is more than digits_max = 5"),
         ("vgg16.weights", "random", "'imagenet' or 'none'"),
