@@ -21,7 +21,7 @@ from tests.portability.steps import images_of
 
 ROOT = Path(__file__).parents[2]
 ROUNDS = 5
-SECONDS = 4  # of each training
+SECONDS = 3  # of each training
 
 
 def measure(*, portable: bool) -> dict[str, float]:
