@@ -34,7 +34,7 @@ seeds: $(VENV)/runtime ## train from several seeds, into metrics/seeds.csv; choo
 timing: $(VENV)/runtime ## copy the seconds of the last trainings into metrics/timing.json
 	python -m mnist timing
 
-bench: $(VENV)/runtime ## time training and inference, into metrics/benchmark.json (6 minutes)
+bench: $(VENV)/runtime ## time training and inference, into metrics/benchmark.json (some minutes)
 	python -m mnist bench
 
 verify: $(VENV)/runtime ## read again what dvc.lock names: outputs, git, DVC's cache
