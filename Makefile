@@ -3,12 +3,17 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help repro test lint chaos portability seeds timing bench verify readme lock clean
+.PHONY: help quick repro site test lint chaos portability seeds timing bench verify readme lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-repro: $(VENV)/runtime ## fetch, train, evaluate and report what is not up to date
+quick: $(VENV)/runtime ## train and compare small versions of all models in minutes, into quick/
+	python -m mnist quick
+
+JOBS ?= 1
+repro: $(VENV)/runtime ## fetch, train, evaluate and report what is not up to date; JOBS=4: 4 stages at a time
+	$(if $(filter-out 1,$(JOBS)),python -m mnist parallel --jobs $(JOBS))
 	dvc repro
 	python -m mnist readme
 
@@ -40,6 +45,9 @@ bench: $(VENV)/runtime ## time training and inference, into metrics/benchmark.js
 verify: $(VENV)/runtime ## read again what dvc.lock names: outputs, git, DVC's cache
 	python -m mnist verify
 
+site: $(VENV)/runtime ## lay out the report and the models for a web server, into public/
+	python -m mnist site
+
 readme: $(VENV)/runtime ## write the tables of README.md and docs/performance.md
 	python -m mnist readme
 
@@ -52,14 +60,29 @@ lock: $(VENV)/dev ## pin every package, from requirements*.in
 clean: ## remove the virtual environment
 	rm -rf $(VENV)
 
-# One environment: dev adds packages to runtime. An empty file marks a finished installation.
-$(VENV)/runtime: requirements.txt
+# One environment: dev adds packages to runtime. The empty file `runtime` marks a finished
+# installation. Where it is missing, Python is gone or the folder was moved, all is installed anew.
+BROKEN := $(shell { test -f $(VENV)/runtime && $(VENV)/bin/python -c "" && \
+	grep -qF "$(CURDIR)/$(VENV)" $(VENV)/bin/activate; } 2>/dev/null || echo broken)
+# uv installs the same packages as pip, in less time.
+INSTALL := $$(command -v uv >/dev/null && echo uv pip install --python $(VENV)/bin/python || \
+	echo $(VENV)/bin/python -m pip install) --quiet --require-hashes --requirement
+
+$(VENV)/runtime: requirements.txt $(BROKEN)
+	$(if $(BROKEN),rm -rf $(VENV))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is not Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/python -m pip install --quiet --requirement requirements.txt
+	rm -f $@
+	$(if $(BROKEN),$(PYTHON) -m venv $(VENV))
+	@echo "Installing PyTorch and the rest of requirements.txt: some minutes" >&2
+	@$(INSTALL) requirements.txt
 	touch $@
 
 $(VENV)/dev: requirements-dev.txt $(VENV)/runtime
-	$(VENV)/bin/python -m pip install --quiet --requirement requirements-dev.txt
-	touch $@
+	rm -f $(VENV)/runtime
+	@echo "Installing what the tests need besides" >&2
+	@$(INSTALL) requirements-dev.txt
+	touch $(VENV)/runtime $@
+
+.PHONY: broken
+broken:

@@ -11,9 +11,13 @@ COMMANDS = {
     "predict": "classify the digits in pictures of your own",
     "export": "write the trained classifiers as ONNX files",
     "bench": "measure the speed of training and inference",
+    "quick": "train and compare small versions of all models in minutes",
+    "parallel": "run the stages of dvc.yaml, several at a time",
     "seeds": "train models with several seeds",
     "timing": "copy the training times into metrics/timing.json",
+    "qmnist": "measure the models on QMNIST, with intervals by writer",
     "verify": "read every file of dvc.lock again and report damage",
+    "site": "lay out the report and the models for a web server",
     "readme": "write the tables of README.md and docs/performance.md",
 }
 

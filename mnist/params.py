@@ -282,6 +282,7 @@ class RobustnessParams(Section):
     fgsm_eps: Annotated[list[Epsilon], Field(min_length=1)]
     pgd_eps: Epsilon
     pgd_steps: PositiveInt
+    pgd_restarts: PositiveInt
     seed: Seed
 
 

@@ -1,6 +1,7 @@
 """Stage `evaluate@<model>`: one model on the test split, the same for every model."""
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ from mnist.data.arrays import load_arrays
 from mnist.data.checksums import is_mnist
 from mnist.device import set_up
 from mnist.errors import run
-from mnist.evaluation import detection, examples
+from mnist.evaluation import examples
 from mnist.evaluation.calibration import fit_temperature, reliability_csv
 from mnist.evaluation.cost import count_flops, count_parameters
 from mnist.evaluation.evaluate import HEADLINE, evaluate
+from mnist.evaluation.out_of_distribution import choose_limits
 from mnist.evaluation.predictions import predict
 from mnist.evaluation.uci_digits import uci_accuracy
 from mnist.evaluation.web_export import export_weights, is_supported
@@ -31,15 +33,17 @@ def main() -> None:
     detects = registry.task(name) == "detection"
     batch_size = settings.scenes_batch_size if detects else settings.batch_size
 
-    # The temperature is fitted on the validation split, like every other choice.
+    # Temperature and limits are chosen on the validation split, like everything else.
     images, targets = load_arrays(Path("data/mnist/validation.npz"), device)
     logits = predict(model, images, batch_size).logits
     temperature = fit_temperature(logits, targets.cpu().numpy())
+    ood_limits = choose_limits(images.cpu().numpy(), logits, temperature)
 
     images, targets = load_arrays(Path("data/mnist/test.npz"), device)
     labels = targets.cpu().numpy()
     predictions = predict(model, images, batch_size)
     metrics, bins = evaluate(predictions, labels, temperature, settings.calibration_bins)
+    metrics |= asdict(ood_limits)
     metrics["parameters"] = count_parameters(model)
     metrics["flops"] = count_flops(model, images[:1])
     metrics["file_bytes"] = path.stat().st_size
@@ -47,6 +51,8 @@ def main() -> None:
     shown: dict[str, Any] = {"weights_sha256": sha256(path)}
     shown |= examples.describe(model, images, labels, predictions, settings)
     if detects:
+        from mnist.evaluation import detection  # seconds, which classifiers need not wait
+
         limits = params.frcnn.scenes
         found, scenes = detection.measure(model, images, targets, limits, settings)
         metrics |= found | {"missed": int((predictions.predicted == -1).sum())}

@@ -5,8 +5,9 @@ from pathlib import Path
 from mnist.atomic_io import new_folder, round_numbers, write_json, write_text
 from mnist.errors import run
 from mnist.params import load_params
+from mnist.reporting.all_charts import make_charts
 from mnist.reporting.comparison import compare
-from mnist.reporting.page import make_charts, render
+from mnist.reporting.page import render
 from mnist.reporting.results import read_results
 
 METRICS, REPORT = Path("metrics"), Path("report")

@@ -5,11 +5,18 @@ from pathlib import Path
 
 import torch
 
-from mnist.atomic_io import write_text
+from mnist.atomic_io import round_numbers, write_json, write_text
 from mnist.data.arrays import load_arrays
 from mnist.device import set_up
 from mnist.errors import run
-from mnist.evaluation.robustness import attack_rows, choose_digits, corruption_rows, rows_csv
+from mnist.evaluation.robustness import (
+    attack_rows,
+    attacks_csv,
+    choose_digits,
+    classify_corrupted,
+    corrupted_csv,
+    summarize,
+)
 from mnist.models import registry
 from mnist.params import load_params
 
@@ -29,16 +36,14 @@ def main() -> None:
     labels = test_labels.cpu().numpy()
     chosen = choose_digits(limits.digits, labels, limits.seed)
     images, labels = images[torch.from_numpy(chosen).to(device)], labels[chosen]
-    corrupted = corruption_rows(model, images, labels, limits, batch_size)
+    correct = classify_corrupted(model, images, labels, limits, batch_size)
     attacked = []
     if not detects:  # the loss of a detector is not that of a classifier
         few = limits.attacked_digits
         attacked = attack_rows(model, images[:few], labels[:few], limits, batch_size)
-    write_text(
-        f"metrics/robustness/{name}.csv",
-        rows_csv("corruption,severity,accuracy,digits", corrupted),
-    )
-    write_text(f"metrics/attacks/{name}.csv", rows_csv("attack,eps,accuracy,digits", attacked))
+    write_text(f"metrics/robustness/{name}.csv", corrupted_csv(correct))
+    write_json(f"metrics/corrupted/{name}.json", round_numbers(summarize(correct, limits.seed)))
+    write_text(f"metrics/attacks/{name}.csv", attacks_csv(attacked))
 
 
 if __name__ == "__main__":

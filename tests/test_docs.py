@@ -1,5 +1,6 @@
 """The documentation names only files, commands, make targets and parameters that exist."""
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,10 @@ from typing import Any
 
 import pytest
 import yaml
+from PIL import Image
 
 from mnist.__main__ import COMMANDS
+from tests import pictures
 from tests.conftest import ROOT
 
 PAGES = [
@@ -85,3 +88,10 @@ We make things."""
         "-S vit.epoch",
         "-S seeds",
     ]
+
+
+@pytest.mark.skipif("CI" not in os.environ, reason="a user may have other models than committed")
+@pytest.mark.parametrize("name", pictures.SOURCES)
+def test_pictures_show_the_committed_code_and_models(name: str) -> None:
+    with Image.open(ROOT / "docs" / name) as picture:
+        assert picture.info[pictures.INPUTS] == pictures.inputs(name), "python -m tests.pictures"

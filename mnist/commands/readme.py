@@ -1,4 +1,4 @@
-"""Write the tables of README.md and docs/performance.md from the same files as the report."""
+"""Write the figures of README.md and docs/ from the same files as the report."""
 
 import argparse
 from pathlib import Path
@@ -7,8 +7,13 @@ from mnist.atomic_io import write_text
 from mnist.errors import UserError
 from mnist.params import Params, load_params
 
-# Which table is in which file.
-TABLES = {"results": Path("README.md"), "benchmark": Path("docs/performance.md")}
+# Which generated block is in which file.
+BLOCKS = {
+    "findings": Path("README.md"),
+    "results": Path("README.md"),
+    "benchmark": Path("docs/performance.md"),
+    "lab": Path("docs/lab.md"),
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,36 +21,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    tables = make_tables(Path("metrics"), load_params())
-    texts = {path: replace_between(path, name, tables[name]) for name, path in TABLES.items()}
+    blocks = make_blocks(Path("metrics"), load_params())
+    texts: dict[Path, str] = {}
+    for name, path in BLOCKS.items():
+        text = texts[path] if path in texts else path.read_text(encoding="utf-8")
+        texts[path] = replace_between(text, path, name, blocks[name])
     for path, text in texts.items():
         write_text(path, text)
 
 
-def make_tables(metrics: Path, params: Params) -> dict[str, str]:
-    """Return the tables as Markdown, by name; raises UserError when a file is missing."""
-    from mnist.reporting import markdown
+def make_blocks(metrics: Path, params: Params) -> dict[str, str]:
+    """Return the blocks as Markdown, by name; raises UserError when a file is missing."""
+    from mnist.reporting import findings, markdown
+    from mnist.reporting.comparison import compare
     from mnist.reporting.results import read_results
     from mnist.reporting.speed import benchmark_markdown
-    from mnist.reporting.tables import headline
+    from mnist.reporting.tables import accuracy, headline, make_tables
 
     results = read_results(metrics, params)
-    table = headline(results)
-    content = markdown.table(table.columns, table.rows)
-    if results.spreads:
-        spreads = [f"{results.titles[name]} {spread}" for name, spread in results.spreads.items()]
-        content += f"\nMean ± standard deviation over n seeds: {', '.join(spreads)}.\n"
-    return {"results": content, "benchmark": benchmark_markdown(results.benchmark)}
+    comparison = compare(results)
+    table = headline(results, comparison)
+    lab = make_tables(results, comparison)["recipes"]
+    title, *columns = lab.columns
+    lab_rows = []
+    for result, (name, *cells) in zip(results.models, lab.rows, strict=True):
+        ours, reported = accuracy(result), result.lab.accuracy
+        if results.is_mnist:
+            ours += " (-)" if reported is None else f" ({reported:.2%})"
+        lab_rows.append((name, ours, *cells))
+    return {
+        "findings": "".join(f"- {text}\n" for text in findings.headline(results, comparison)),
+        "results": markdown.table(table.columns, table.rows)
+        + "\nTest accuracy: mean ± standard deviation over n seeds. F1-score and errors: of the "
+        "committed seed. The training of Faster R-CNN includes the CNN's, from which it starts.\n",
+        "benchmark": benchmark_markdown(results.benchmark),
+        "lab": markdown.table((title, "Test accuracy", *columns), lab_rows)
+        + "\nTest accuracy: mean ± standard deviation over n seeds. "
+        + f"{lab.description}\n",
+    }
 
 
-def replace_between(path: Path, name: str, content: str) -> str:
-    """Return the text of `path` with `content` between <!-- name --> and <!-- /name -->.
+def replace_between(text: str, path: Path, name: str, content: str) -> str:
+    """Return `text`, that of `path`, with `content` between <!-- name --> and <!-- /name -->.
 
     Raises:
         UserError: a marker is missing.
     """
     first, last = f"<!-- {name} -->\n", f"<!-- /{name} -->\n"
-    before, start, rest = path.read_text(encoding="utf-8").partition(first)
+    before, start, rest = text.partition(first)
     _, end, after = rest.partition(last)
     if not start or not end:
         raise UserError(f"{path} needs the lines {first.strip()} and {last.strip()}; add them.")

@@ -1,4 +1,4 @@
-"""Train models with several seeds, into metrics/seeds.csv.
+"""Train models with several seeds, into metrics/seeds.csv and seed_errors.csv.
 
 `python -m mnist seeds cnn=5 vit=3` trains the CNN with 5 seeds, that of params.yaml and 1, 2, ...,
 and the ViT with 3, each as a DVC experiment in a folder of its own, so no other file here changes.
@@ -8,9 +8,9 @@ threads, and the weights at hand, so it changes with the code only where the res
 """
 
 import argparse
+import csv
 import hashlib
 import json
-import subprocess
 from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import getitem
@@ -20,11 +20,12 @@ from typing import Any
 from ruamel.yaml import YAML
 
 from mnist.atomic_io import sha256, write_text
+from mnist.commands.experiment import git, run_experiment
 from mnist.errors import UserError
 from mnist.params import load_params
-from mnist.reporting.seeds import COLUMNS, read_rows
+from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS, Errors, read_errors, read_rows
 
-SEEDS = Path("metrics/seeds.csv")
+SEEDS, SEED_ERRORS = Path("metrics/seeds.csv"), Path("metrics/seed_errors.csv")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,23 +38,41 @@ def main(arguments: argparse.Namespace) -> None:
     params = load_params()
     models = params.models
     wanted = dict(_parse(text, models) for text in arguments.wanted)
-    rows: list[dict[str, Any]] = [row for row in read_rows(SEEDS) if row["model"] in models]
+    errors = read_errors(SEED_ERRORS)
+    rows: list[dict[str, Any]] = [
+        row
+        for row in read_rows(SEEDS)
+        if row["model"] in models
+        and len(errors.get((row["model"], int(row["seed"])), ())) == int(row["errors"])
+    ]
+    recipes = {model: read_recipe(model) for model in wanted}
+    jobs = []
     for model, count in wanted.items():
-        recipe, seed_at_hand = read_recipe(model)
+        recipe, _ = recipes[model]
         rows = [row for row in rows if row["model"] != model or row["recipe"] == recipe]
         done = {int(row["seed"]) for row in rows if row["model"] == model}
         others = (seed for seed in range(1, count + 1) if seed != params.seed)
-        for seed in [params.seed, *others][:count]:
-            if seed in done:
-                continue
-            if seed == seed_at_hand:
-                figures = read_figures(model, lambda file: Path(file).read_text("utf-8"))
-            else:
-                figures = run_experiment(model, seed)
-            rows.append({"model": model, "seed": seed, "recipe": recipe} | figures)
-            rows.sort(key=lambda row: (models.index(row["model"]), int(row["seed"])))
-            _write(rows)  # after each training: the next may take hours
-        _write(rows)
+        jobs += [(model, seed) for seed in [params.seed, *others][:count] if seed not in done]
+    for i, (model, seed) in enumerate(jobs):
+        recipe, seed_at_hand = recipes[model]
+        if seed == seed_at_hand:
+            figures, wrong = read_figures(model, lambda file: Path(file).read_text("utf-8"))
+        else:
+            minutes = _minutes(jobs[i:])
+            print(f"seeds: {model} with seed {seed} ({i + 1} of {len(jobs)}), {minutes} left")
+            figures, wrong = train(model, seed)
+        rows.append({"model": model, "seed": seed, "recipe": recipe} | figures)
+        rows.sort(key=lambda row: (models.index(row["model"]), int(row["seed"])))
+        errors[model, seed] = wrong
+        _write(rows, errors)  # after each training: the next may take hours
+    _write(rows, errors)
+
+
+def _minutes(jobs: Sequence[tuple[str, int]]) -> str:
+    """Estimate how long these trainings take, from those that metrics/timing.json holds."""
+    timing = json.loads(Path("metrics/timing.json").read_text("utf-8"))
+    seconds = sum(timing.get(model, {}).get("train_seconds", 0) for model, _ in jobs)
+    return f"about {seconds / 60:.0f} minutes of training" if seconds else "an unknown time"
 
 
 def read_recipe(model: str) -> tuple[str, int | None]:
@@ -86,47 +105,51 @@ def read_recipe(model: str) -> tuple[str, int | None]:
     return recipe, seed if is_of_recipe else None
 
 
-def run_experiment(model: str, seed: int) -> dict[str, Any]:
-    """Train and evaluate `model` with `seed`; returns its figures.
+def train(model: str, seed: int) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+    """Train and evaluate `model` with `seed`; returns what `read_figures` does.
 
     Raises:
         UserError: DVC failed; its own message is above.
     """
-    name = f"{model}-seed-{seed}"
-    # The name of an experiment is taken until it is removed; the first time there is none.
-    subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True)  # noqa: S607
-    command = ["dvc", "exp", "run", "--temp", "--name", name, "--set-param", f"seed={seed}"]
-    for file in _own_files():
-        command += ["--copy-paths", file]
-    if subprocess.run([*command, f"evaluate@{model}"]).returncode:
-        raise UserError(f"`{' '.join(command)} evaluate@{model}` failed; see the message above.")
-    reference = _git("for-each-ref", "--format=%(refname)", f"refs/exps/*/*/{name}").strip()
-    return read_figures(model, lambda file: _git("show", f"{reference}:./{file}"))
+    reference = run_experiment(f"{model}-seed-{seed}", {"seed": seed}, f"evaluate@{model}")
+    return read_figures(model, lambda file: git("show", f"{reference}:./{file}"))
 
 
-def read_figures(model: str, read: Callable[[str], str]) -> dict[str, Any]:
-    """Collect the figures of a row from the files under metrics/, whose text `read` returns."""
+def read_figures(
+    model: str, read: Callable[[str], str]
+) -> tuple[dict[str, Any], list[tuple[int, int]]]:
+    """Collect what the files under metrics/ say of `model`; `read` returns the text of a file.
+
+    Returns:
+        The figures of a row; and (image, predicted class) of each error.
+    """
     test, train, examples = (
         json.loads(read(f"metrics/{folder}/{model}.json"))
         for folder in ("test", "train", "examples")
     )
     figures = test | train | examples
-    return {column: figures[column] for column in COLUMNS if column in figures}
+    predictions = csv.DictReader(read(f"metrics/predictions/{model}.csv").splitlines())
+    wrong = [
+        (image, int(row["predicted"]))
+        for image, row in enumerate(predictions)
+        if row["predicted"] != row["actual"]
+    ]
+    return {column: figures[column] for column in COLUMNS if column in figures}, wrong
 
 
-def _write(rows: Sequence[dict[str, Any]]) -> None:
-    lines = [COLUMNS, *([str(row[column]) for column in COLUMNS] for row in rows)]
-    write_text(SEEDS, "\n".join(map(",".join, lines)) + "\n")
+def _write(rows: Sequence[dict[str, Any]], errors: Errors) -> None:
+    """Write both files; the second, which the first refers to, is written before it."""
+    wrong = [
+        (row["model"], row["seed"], image, predicted)
+        for row in rows
+        for image, predicted in errors.get((row["model"], int(row["seed"])), ())
+    ]
+    write_text(SEED_ERRORS, _as_csv([ERROR_COLUMNS, *wrong]))
+    write_text(SEEDS, _as_csv([COLUMNS, *([row[column] for column in COLUMNS] for row in rows)]))
 
 
-def _own_files() -> list[str]:
-    """List the user's data files: git does not know them, so DVC would not copy them."""
-    return _git("ls-files", "--others", "--", load_params().data.folder).splitlines()
-
-
-def _git(*arguments: str) -> str:
-    command = ["git", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def _as_csv(rows: Sequence[Sequence[Any]]) -> str:
+    return "".join(",".join(map(str, row)) + "\n" for row in rows)
 
 
 def _parse(text: str, models: Sequence[str]) -> tuple[str, int]:

@@ -1,6 +1,6 @@
 """A trained model in a form that a web page can carry: 8 bits per weight, as text.
 
-The page's script that runs it is mnist/reporting/draw.js.
+The page's script that runs it is mnist/reporting/js/network.js.
 """
 
 import base64

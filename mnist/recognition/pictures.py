@@ -89,14 +89,27 @@ def find_ink(grey: np.ndarray, name: str) -> Handwriting:
     ink = (1 - dark / _paper(dark).clip(0.05)).clip(0, 1)
     if ink.max() < MIN_CONTRAST:
         raise UserError(f"{name} is blank: nothing in it stands out from the background.")
-    ink = (ink / np.quantile(ink[ink >= ink.max() / 2], 0.5)).clip(0, 1)
-    strokes = ink > threshold_otsu(ink)
-    near = ndimage.binary_dilation(strokes, iterations=1 + max(grey.shape) // 100)
-    ink = np.where(near, ink, 0).astype(np.float32)  # no grain far from strokes
+    ink, strokes = even_ink(ink)
     digits = find_digits(strokes)
     if len(digits) > MAX_DIGITS:
         raise UserError(f"{name} shows {len(digits)} separate marks; crop it to the digits.")
     return Handwriting(ink, digits)
+
+
+def even_ink(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Make the ink of strokes as full as MNIST's is, and remove what is far from strokes.
+
+    Args:
+        ink: float (H, W) in 0..1, 0 where there is paper; not all of it is 0.
+
+    Returns:
+        The ink, float32 (H, W), in which most of a stroke is 1; and bool (H, W): the strokes, by
+        Otsu's threshold (Otsu, 1979).
+    """
+    ink = (ink / np.median(ink[ink >= ink.max() / 2])).clip(0, 1)
+    strokes = ink > threshold_otsu(ink)
+    near = ndimage.binary_dilation(strokes, iterations=1 + max(ink.shape) // 100)
+    return np.where(near, ink, 0).astype(np.float32), strokes
 
 
 def find_digits(strokes: np.ndarray) -> list[Box]:

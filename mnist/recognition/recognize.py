@@ -1,20 +1,23 @@
 """Read a picture of handwriting with every model."""
 
 import copy
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
+from mnist.evaluation.out_of_distribution import Limits, is_unlike
 from mnist.models import registry
-from mnist.models.frcnn import DigitDetector
-from mnist.models.inference import SCORE_THRESHOLD, predict_logits, to_input
+from mnist.models.inference import SCORE_THRESHOLD, classify_digits, predict_logits, to_input
 from mnist.recognition.pictures import (
     BOX,
     MAX_SIDE,
+    SIDE,
     Box,
     Handwriting,
     find_ink,
@@ -22,6 +25,9 @@ from mnist.recognition.pictures import (
     to_mnist,
     union_box,
 )
+
+if TYPE_CHECKING:
+    from mnist.models.frcnn import DigitDetector  # importing torchvision takes a second
 
 MARGIN = 22  # pixels of paper on each side, as around one digit in the middle of a 64x64 scene
 
@@ -51,6 +57,9 @@ class Reading:
     """float64 (n, classes) of each classifier"""
     found: dict[str, list[Found]]
     """digits of each detector, from left to right; a detector sees the whole picture"""
+    unlike: dict[str, list[bool | None]]
+    """of each model, for each of its digits: whether it is unlike those that the model was trained
+    on; None where the model's limits are not known"""
 
     def digits(self, name: str) -> list[tuple[int, float]]:
         """Return the classes that model `name` reads, 0.., each with its probability."""
@@ -60,12 +69,19 @@ class Reading:
         return [(int(row.argmax()), float(row.max())) for row in rows]
 
 
-def read(content: bytes, name: str, models: Mapping[str, Any], device: torch.device) -> Reading:
+def read(
+    content: bytes,
+    name: str,
+    models: Mapping[str, Any],
+    limits: Mapping[str, Limits | None],
+    device: torch.device,
+) -> Reading:
     """Read a picture with each of `models`, by name; they are put into inference mode.
 
     Args:
         content: the bytes of the picture's file.
         name: of the picture, for error messages.
+        limits: of each model, None where they are not known.
 
     Raises:
         UserError: the content is not a picture, is blank, or shows too many marks.
@@ -74,18 +90,49 @@ def read(content: bytes, name: str, models: Mapping[str, Any], device: torch.dev
     written = find_ink(picture, name)
     images = np.stack([to_mnist(written.ink, box) for box in written.digits])
     digits = torch.from_numpy(images).to(device)
-    probabilities, found = {}, {}
+    probabilities, found, unlike = {}, {}, {}
     for model_name, model in models.items():
         if registry.task(model_name) == "detection":
             found[model_name] = detect(model, written, device)
+            boxes = [digit.box for digit in found[model_name]]
+            seen, logits = classify_boxes(model, written.ink, boxes, device)
         else:
-            logits = predict_logits(model, digits, len(digits))
-            probabilities[model_name] = logits.cpu().double().softmax(dim=1).numpy()
-    return Reading(picture, reduced, written.digits, images, probabilities, found)
+            seen, logits = images, predict_logits(model, digits, len(digits)).cpu().double()
+            probabilities[model_name] = logits.softmax(dim=1).numpy()
+        known = limits[model_name]
+        unlike[model_name] = (
+            is_unlike(seen, logits.numpy(), known).tolist() if known else [None] * len(seen)
+        )
+    return Reading(picture, reduced, written.digits, images, probabilities, found, unlike)
+
+
+def classify_boxes(
+    model: "DigitDetector", ink: np.ndarray, boxes: Sequence[Sequence[float]], device: torch.device
+) -> tuple[np.ndarray, Tensor]:
+    """Classify each digit that a detector found alone: the limits are of single digits.
+
+    Returns:
+        The digits, prepared as MNIST's, uint8 (n, 28, 28), and float64 logits (n, classes).
+    """
+    if not boxes:
+        return np.zeros((0, SIDE, SIDE), np.uint8), torch.zeros(0, model.classes).double()
+    images = np.stack([cut_out(ink, box) for box in boxes])
+    logits, _ = classify_digits(model, torch.from_numpy(images).to(device), len(images))
+    return images, logits.cpu().double()
+
+
+def cut_out(ink: np.ndarray, box: Sequence[float]) -> np.ndarray:
+    """Turn the ink in the box of a detector into uint8 (28, 28); all 0 where there is no ink."""
+    left, top = (max(0, math.floor(edge)) for edge in box[:2])
+    right, bottom = (max(0, math.ceil(edge)) for edge in box[2:])
+    digit = ink[top:bottom, left:right]
+    if not digit.any():
+        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+    return to_mnist(digit, (0, 0, digit.shape[1], digit.shape[0]))
 
 
 @torch.inference_mode()
-def detect(model: DigitDetector, written: Handwriting, device: torch.device) -> list[Found]:
+def detect(model: "DigitDetector", written: Handwriting, device: torch.device) -> list[Found]:
     """Find digits in the whole picture, scaled to the size that digits have in training.
 
     Returns:

@@ -1,7 +1,10 @@
-"""metrics/comparison.json: the models compared with each other and, on MNIST, with the lab."""
+"""metrics/comparison.json: the models compared with each other and, on MNIST, with the lab.
+
+The models are compared by their test errors, mean over the seeds that metrics/seeds.csv holds. What
+needs probabilities (ensemble, risk and coverage) is of the committed seed alone.
+"""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
@@ -9,139 +12,172 @@ import numpy as np
 from scipy.stats import fisher_exact
 
 from mnist.evaluation.metrics import classification_metrics
-from mnist.reporting.label_errors import correct_labels
+from mnist.reporting import findings
+from mnist.reporting.label_errors import CORRECTED, correct_labels
 from mnist.reporting.results import ModelResult, Results
-from mnist.reporting.statistics import holm, mcnemar
+from mnist.reporting.statistics import bootstrap_errors, bootstrap_p, holm, interval, mcnemar
 
-SIGNIFICANT = 0.05
+SET_ASIDE = (0.0, 0.005, 0.01, 0.02)
+# The training of a model that starts from another's weights costs that one's training, too.
+STARTS_FROM = {"frcnn": "cnn"}
 
 
 def compare(results: Results) -> dict[str, Any]:
     """Rank the models and test their differences; rates are 0..1, `verdict` is in words."""
     models, labels = results.models, results.labels
-    ranked = sorted(models, key=lambda r: r.metrics["errors"])
+    resampled = bootstrap_errors({r.name: r.runs.wrong for r in models})
+    ranked = sorted(models, key=lambda r: r.runs.mean)
     predicted = {r.name: r.predicted for r in models}
     wrong = np.array([~r.correct for r in models])
     comparison: dict[str, Any] = {
         "ranking": [result.name for result in ranked],
-        "mcnemar": _mcnemar_pairs(ranked),
+        "seeds": {
+            r.name: {
+                "n": r.runs.n,
+                "mean_error": r.runs.mean,
+                "std": r.runs.std,
+                "ci95": interval(resampled[r.name]),
+                "errors": r.runs.errors.tolist(),
+            }
+            for r in models
+        },
+        "pairs": _pairs(ranked, resampled),
+        "cost": {r.name: _cost(r, results) for r in models},
         "disagreement": {
             a: {b: int((predicted[a] != predicted[b]).sum()) for b in predicted} for a in predicted
         },
         "wrong_by_all": np.flatnonzero(wrong.all(axis=0)).tolist(),
         "wrong_by_any": int(wrong.any(axis=0).sum()),
-        "mean_accuracy_on_corrupted": {r.name: r.mean_corrupted for r in models},
-        "seeds": {name: asdict(spread) for name, spread in results.spreads.items()},
+        "corrupted": _corrupted(models),
+        "risk_coverage": {
+            r.name: risk_coverage(r.correct, r.calibrated.max(axis=1)) for r in models
+        },
     }
     if len(models) > 1:
         mean_probabilities = np.mean([r.calibrated for r in models], axis=0)
         predicted["ensemble"] = mean_probabilities.argmax(axis=1)
         scores = classification_metrics(labels, predicted["ensemble"], len(results.classes))
         comparison["ensemble"] = {key: scores[key] for key in ("accuracy", "f1_macro", "errors")}
+        comparison["risk_coverage"]["ensemble"] = risk_coverage(
+            predicted["ensemble"] == labels, mean_probabilities.max(axis=1)
+        )
     if results.is_mnist:
-        comparison["lab"] = {
-            r.name: {"accuracy": r.metrics["accuracy"], "lab_accuracy": r.lab.accuracy}
-            for r in models
-        }
+        comparison["lab"] = _lab(models, len(labels))
         truth, clear = correct_labels(labels)
+        missed = set(comparison["wrong_by_all"])
         comparison["corrected_labels"] = {
             "images": int(clear.sum()),
-            "accuracy": {
-                name: float((classes == truth)[clear].mean()) for name, classes in predicted.items()
-            },
+            "errors": {n: int((classes != truth)[clear].sum()) for n, classes in predicted.items()},
+            # Of the images that all models misclassify, those that all read as corrected.
+            "read_by_all": [
+                image
+                for image, votes in CORRECTED.items()
+                if image in missed and all(r.predicted[image] == votes.digit for r in models)
+            ],
         }
-    comparison["verdict"] = [
-        *(describe_accuracy(result, results.is_mnist) for result in ranked),
-        describe_pairs(comparison["mcnemar"], results.titles),
-    ]
-    if len(models) > 1:
-        comparison["verdict"] += [
-            describe_ensemble(comparison, len(models)),
-            describe_robustness(models),
-        ]
+    comparison["verdict"] = findings.verdict(results, comparison)
     return comparison
 
 
-def describe_accuracy(result: ModelResult, with_lab: bool) -> str:
-    """Describe the accuracy, and whether its difference from the lab's is more than chance.
+def risk_coverage(correct: np.ndarray, confidence: np.ndarray) -> list[dict[str, float]]:
+    """Count the errors that are left when the least certain predictions are put aside.
 
-    The test is Fisher's exact test on the two counts of errors. It assumes that the lab tested on
-    as many images, and cannot use that they were the same, since only the lab's rate is known.
+    This is the risk-coverage curve (El-Yaniv & Wiener, 2010) at a few points.
+
+    Args:
+        correct: bool (N,); confidence: (N,), 0..1.
+
+    Returns:
+        For each share of SET_ASIDE, the number of `errors` among the rest.
     """
-    low, high = result.details["accuracy_ci95_low"], result.details["accuracy_ci95_high"]
-    accuracy = result.metrics["accuracy"]
-    text = f"{result.title}: {accuracy:.2%} (95 % interval {low:.2%} to {high:.2%})"
-    lab = result.lab.accuracy
-    if not with_lab:
-        return f"{text}."
-    if lab is None:
-        return f"{text}; the lab reported no figure."
-    images, errors = len(result.labels), int((~result.correct).sum())
-    lab_errors = round((1 - lab) * images)
-    p = fisher_exact([[errors, images - errors], [lab_errors, images - lab_errors]]).pvalue
-    if p >= SIGNIFICANT:
-        return f"{text}; the difference from the lab's {lab:.2%} may be chance (p = {p:.2g})."
-    better = "better" if errors < lab_errors else "worse"
-    return f"{text}; {better} than the lab's {lab:.2%} by more than chance (p = {p:.2g})."
-
-
-def describe_pairs(pairs: Sequence[dict[str, Any]], titles: dict[str, str]) -> str:
-    """Describe which differences between the models are significant."""
-    if not pairs:
-        return "There is only one model, so nothing to compare it with."
-    test = "exact McNemar test, Holm's correction, 5 %"
-    significant = [
-        f"{titles[pair['better']]} is better than {titles[pair['worse']]} "
-        f"({pair['only_better_correct']} to {pair['only_worse_correct']}, "
-        f"p = {pair['p_holm']:.2g})"
-        for pair in pairs
-        if pair["p_holm"] < SIGNIFICANT
+    order = np.argsort(confidence, kind="stable")
+    return [
+        {"set_aside": share, "errors": int((~correct[order][round(share * len(order)) :]).sum())}
+        for share in SET_ASIDE
     ]
-    if not significant:
-        return f"No difference between the models is more than chance ({test})."
-    rest = len(pairs) - len(significant)
-    others = f" The other {rest} of {len(pairs)} differences may be chance." if rest else ""
-    return f"More than chance ({test}): {'; '.join(significant)}.{others}"
 
 
-def describe_ensemble(comparison: dict[str, Any], models: int) -> str:
-    """Describe the ensemble, and the errors that the models have in common."""
-    ensemble = comparison["ensemble"]
-    text = (
-        f"Ensemble of all {models} (mean of their probabilities after temperature scaling): "
-        f"{ensemble['accuracy']:.2%}, {ensemble['errors']} errors. {comparison['wrong_by_any']} "
-        f"images are misclassified by at least one model, {len(comparison['wrong_by_all'])} of "
-        "them by all."
-    )
-    if "corrected_labels" in comparison:
-        accuracy = comparison["corrected_labels"]["accuracy"]["ensemble"]
-        text += f" With known label errors corrected and ambiguous ones left out: {accuracy:.2%}."
-    return text
+def _pairs(ranked: Sequence[ModelResult], resampled: dict[str, np.ndarray]) -> list[dict[str, Any]]:
+    """Test each pair; `better` is the model with the lower mean error, whether by chance or not.
 
-
-def describe_robustness(models: Sequence[ModelResult]) -> str:
-    """Describe which model is the best and which the worst on corrupted images."""
-    worst, *_, best = sorted(models, key=lambda r: r.mean_corrupted)
-    return (
-        f"On corrupted images {best.title} is the most accurate ({best.mean_corrupted:.1%}, mean "
-        f"over {len(best.robustness) - 1} corruptions) and {worst.title} the least "
-        f"({worst.mean_corrupted:.1%})."
-    )
-
-
-def _mcnemar_pairs(ranked: Sequence[ModelResult]) -> list[dict[str, Any]]:
-    """Test each pair; `better` is the model with fewer errors, whether by chance or not."""
+    `p` is of the difference of the mean errors, over seeds and images together; `mcnemar` compares
+    the committed seeds on the same images.
+    """
     pairs = list(combinations(ranked, 2))
-    tests = [mcnemar(a.correct, b.correct) for a, b in pairs]
-    corrected = holm([p for *_, p in tests])
+    differences = [resampled[worse.name] - resampled[better.name] for better, worse in pairs]
+    p_values = [bootstrap_p(difference) for difference in differences]
+    tests = [mcnemar(better.correct, worse.correct) for better, worse in pairs]
+    mcnemar_holm = holm([p for *_, p in tests])
     return [
         {
-            "better": a.name,
-            "worse": b.name,
-            "only_better_correct": only_a,
-            "only_worse_correct": only_b,
+            "better": better.name,
+            "worse": worse.name,
+            "difference": worse.runs.mean - better.runs.mean,
+            "ci95": interval(difference),
+            "p": p,
+            "p_holm": p_holm,
+            "mcnemar": {
+                "only_better_correct": only_better,
+                "only_worse_correct": only_worse,
+                "p": exact,
+                "p_holm": exact_holm,
+            },
+        }
+        for (better, worse), difference, p, p_holm, (
+            only_better,
+            only_worse,
+            exact,
+        ), exact_holm in zip(
+            pairs, differences, p_values, holm(p_values), tests, mcnemar_holm, strict=True
+        )
+    ]
+
+
+def _cost(result: ModelResult, results: Results) -> dict[str, float | None]:
+    """Return what a model costs; None where it was not measured."""
+    trained = [result, *(r for r in results.models if STARTS_FROM.get(result.name) == r.name)]
+    timings = [r.timing for r in trained if r.timing]
+    seconds = sum(timing["train_seconds"] for timing in timings)
+    speed = results.benchmark.get(result.name)
+    return {
+        "train_tflop": sum(r.training["train_tflop"] for r in trained),
+        "train_seconds": seconds if len(timings) == len(trained) else None,
+        "latency_ms": 1000 / speed["infer_images_per_second_b1"] if speed else None,
+        "batch_ms": 1000 / speed["infer_images_per_second_b256"] if speed else None,
+        "parameters": result.details["parameters"],
+        "mflop": result.details["flops"] / 1e6,
+        "file_mb": result.details["file_bytes"] / 1e6,
+    }
+
+
+def _corrupted(models: Sequence[ModelResult]) -> dict[str, dict[str, Any]]:
+    """Summarise the accuracies on corrupted images; a rank of 1 is the best model's."""
+    kinds = [kind for kind in models[0].robustness if kind != "none"]
+    accuracy = np.array([[r.robustness[kind] for kind in kinds] for r in models])
+    ranks = 1 + (accuracy[None] > accuracy[:, None]).sum(axis=1)
+    return {
+        r.name: r.corrupted | {"mean_rank": float(rank.mean())}
+        for r, rank in zip(models, ranks, strict=True)
+    }
+
+
+def _lab(models: Sequence[ModelResult], images: int) -> dict[str, dict[str, Any]]:
+    """Test the differences from the lab's figures by Fisher's exact test on the counts of errors.
+
+    It assumes that the lab trained once and tested on as many images, of which only its rate is
+    known; `p_holm` is corrected for the number of models that the lab has a figure of.
+    """
+    known = [r for r in models if r.lab.accuracy is not None]
+    p_values = []
+    for r in known:
+        counts = [round(rate * images) for rate in (r.runs.mean, 1 - (r.lab.accuracy or 0))]
+        p_values.append(float(fisher_exact([[n, images - n] for n in counts]).pvalue))
+    return {
+        r.name: {
+            "accuracy": 1 - r.runs.mean,
+            "lab_accuracy": r.lab.accuracy,
             "p": p,
             "p_holm": p_holm,
         }
-        for (a, b), (only_a, only_b, p), p_holm in zip(pairs, tests, corrected, strict=True)
-    ]
+        for r, p, p_holm in zip(known, p_values, holm(p_values), strict=True)
+    }

@@ -14,7 +14,7 @@ from mnist.data.checksums import is_mnist
 from mnist.errors import UserError
 from mnist.params import Params
 from mnist.reporting.reference import LAB, LabResult
-from mnist.reporting.seeds import Spread, read_spreads
+from mnist.reporting.seeds import SeedRuns, read_seed_runs
 from mnist.reporting.style import Style, style
 
 
@@ -33,9 +33,11 @@ class ModelResult:
     reliability: list[dict[str, str]]  # metrics/reliability/<model>.csv
     robustness: dict[str, float]  # accuracy by corruption; "none": clean images
     corrupted_images: int  # number of test images that were corrupted
+    corrupted: dict[str, Any]  # metrics/corrupted/<model>.json
     attacks: list[dict[str, str]]  # metrics/attacks/<model>.csv; empty for a detector
     examples: dict[str, Any]  # metrics/examples/<model>.json
     timing: dict[str, Any] | None  # None where it is of other weights than those evaluated
+    runs: SeedRuns  # its trainings with several seeds
 
     @property
     def style(self) -> Style:
@@ -60,12 +62,6 @@ class ModelResult:
         scaled = self.probabilities ** (1 / self.details["temperature"])
         return scaled / scaled.sum(axis=1, keepdims=True)
 
-    @property
-    def mean_corrupted(self) -> float:
-        """Accuracy, mean over the corruptions."""
-        rates = [rate for kind, rate in self.robustness.items() if kind != "none"]
-        return sum(rates) / len(rates)
-
 
 @dataclass(frozen=True)
 class Results:
@@ -79,8 +75,6 @@ class Results:
     models: tuple[ModelResult, ...]
     benchmark: dict[str, Any]
     """metrics/benchmark.json: figures by model, and `machine`; may be empty"""
-    spreads: dict[str, Spread]
-    """of the accuracy over seeds, by model"""
 
     @property
     def labels(self) -> np.ndarray:
@@ -110,9 +104,6 @@ def read_results(metrics: Path, params: Params) -> Results:
         is_mnist=is_mnist(models[0].labels),
         models=models,
         benchmark=read_json(metrics / "benchmark.json"),
-        spreads=read_spreads(
-            metrics / "seeds.csv", {r.name: r.examples["weights_sha256"] for r in models}
-        ),
     )
 
 
@@ -145,9 +136,11 @@ def _read_model(metrics: Path, name: str, timings: dict[str, Any]) -> ModelResul
         reliability=read_csv(metrics / f"reliability/{name}.csv"),
         robustness=robustness,
         corrupted_images=corrupted_images,
+        corrupted=read_json(metrics / f"corrupted/{name}.json"),
         attacks=read_csv(metrics / f"attacks/{name}.csv"),
         examples=examples,
         timing=timing,
+        runs=read_seed_runs(metrics, name, examples["weights_sha256"], predicted != labels),
     )
 
 

@@ -1,78 +1,73 @@
-"""metrics/seeds.csv: the same training with several seeds, to see how much results vary."""
+"""How much a model's test error varies with the seed."""
 
-import csv
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
+
+import numpy as np
 
 from mnist.errors import UserError
-
-COLUMNS = (
-    "model", "seed", "recipe", "weights_sha256",
-    "accuracy", "f1_macro", "errors", "nll", "ece", "val_accuracy",
-)  # fmt: skip
-Row = dict[str, str]
+from mnist.reporting.seed_files import read_errors, read_rows
 
 
 @dataclass(frozen=True)
-class Spread:
-    """Test accuracies (0..1) of one model over `n` seeds."""
+class SeedRuns:
+    """The trainings of one model by the committed recipe, one per seed."""
 
-    n: int
-    mean: float
-    std: float | None
-    """standard deviation of the sample; None for n = 1"""
-    lowest: float
-    highest: float
+    wrong: np.ndarray
+    """bool (n, images): which test images each training misclassifies"""
+    val_accuracy: np.ndarray
+    """(n,), 0..1; NaN where it is not known"""
 
-    def __str__(self) -> str:
-        std = "" if self.std is None else f" ± {self.std:.2%}"
-        return f"{self.mean:.2%}{std} (n = {self.n})"
+    @property
+    def n(self) -> int:
+        """Number of trainings."""
+        return len(self.wrong)
 
+    @property
+    def errors(self) -> np.ndarray:
+        """(n,) test error of each training, 0..1."""
+        return self.wrong.mean(axis=1)
 
-def read_rows(path: Path) -> list[Row]:
-    """Read one row per training.
+    @property
+    def mean(self) -> float:
+        """Test error, mean over the seeds, 0..1."""
+        return float(self.errors.mean())
 
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    try:
-        with open(path, encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        for row in rows:
-            row["model"], row["recipe"], row["weights_sha256"]
-            int(row["seed"]), float(row["accuracy"])
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; `git checkout {path}` restores it.") from None
-    except (KeyError, ValueError, TypeError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}); `git checkout {path}` restores it."
-        ) from None
-    return rows
+    @property
+    def std(self) -> float | None:
+        """Standard deviation of the test error over the seeds; None for one seed."""
+        return float(self.errors.std(ddof=1)) if self.n > 1 else None
 
 
-def current_rows(rows: Sequence[Row], model: str, weights_sha256: str) -> list[Row]:
-    """Select the trainings of `model` by the recipe that gave the weights at hand.
+def read_seed_runs(
+    folder: Path, model: str, weights_sha256: str, wrong_at_hand: np.ndarray
+) -> SeedRuns:
+    """Read the trainings of `model` by the recipe that gave the weights at hand.
 
-    All other rows of the model are stale: they are from before a change of the recipe.
-    """
-    of_model = [row for row in rows if row["model"] == model]
-    recipes = {row["recipe"] for row in of_model if row["weights_sha256"] == weights_sha256}
-    return [row for row in of_model if row["recipe"] in recipes]
-
-
-def read_spreads(path: Path, weights: Mapping[str, str]) -> dict[str, Spread]:
-    """Summarise the file by model, without stale rows; raises as `read_rows`.
+    All other rows of the model are stale: they are from before a change of the recipe. Where the
+    weights at hand are in no row, they are the only training.
 
     Args:
-        weights: SHA-256 of each model's weights at hand.
+        folder: metrics/.
+        wrong_at_hand: bool (images,): which images the model at hand misclassifies.
+
+    Raises:
+        UserError: a file is missing or damaged, or the two do not belong together.
     """
-    rows = read_rows(path)
-    spreads = {}
-    for model, weights_sha256 in weights.items():
-        values = [float(row["accuracy"]) for row in current_rows(rows, model, weights_sha256)]
-        if values:
-            std = stdev(values) if len(values) > 1 else None
-            spreads[model] = Spread(len(values), mean(values), std, min(values), max(values))
-    return spreads
+    of_model = [row for row in read_rows(folder / "seeds.csv") if row["model"] == model]
+    recipes = {row["recipe"] for row in of_model if row["weights_sha256"] == weights_sha256}
+    rows = [row for row in of_model if row["recipe"] in recipes]
+    if not rows:
+        return SeedRuns(wrong_at_hand[None], np.array([np.nan]))
+    path = folder / "seed_errors.csv"
+    errors = read_errors(path)
+    wrong = np.zeros((len(rows), len(wrong_at_hand)), dtype=bool)
+    for i, row in enumerate(rows):
+        images = [image for image, _ in errors.get((model, int(row["seed"])), ())]
+        if len(images) != int(row["errors"]) or max(images, default=-1) >= wrong.shape[1]:
+            raise UserError(
+                f"{path} does not belong to seeds.csv ({model}, seed {row['seed']}); "
+                f"`git checkout {folder}` restores both."
+            )
+        wrong[i, images] = True
+    return SeedRuns(wrong, np.array([float(row["val_accuracy"]) for row in rows]))

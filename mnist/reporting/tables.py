@@ -1,13 +1,14 @@
-"""The report's tables, each with its description."""
+"""The report's tables below the leaderboard, each with its description."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mnist.reporting import speed
+from mnist.reporting.label_errors import AMBIGUOUS, CORRECTED
+from mnist.reporting.leaderboard import UNKNOWN
 from mnist.reporting.results import ModelResult, Results
 
-UNKNOWN = "-"
 CALIBRATION = (
     "nll_raw", "nll", "brier_raw", "brier", "ece_raw", "ece", "ece_null95", "temperature"
 )  # fmt: skip
@@ -18,186 +19,296 @@ class Table:
     """Cells as text; `name` is its anchor on the page."""
 
     name: str
-    heading: str
+    caption: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str, ...]]
     description: str = ""
 
 
-def headline(results: Results) -> Table:
-    """Make the first table; on MNIST it has the lab's figures beside ours."""
+def make_tables(results: Results, comparison: Mapping[str, Any]) -> dict[str, Table]:
+    """Make the tables that there are figures for, by name."""
+    tables = [
+        differences(results, comparison),
+        seeds(results),
+        recipes(results),
+        calibration(results),
+        risk_coverage(results, comparison),
+        corrupted(results, comparison),
+        speeds(results),
+        environment(results),
+    ]
+    if results.is_mnist:
+        tables.append(corrected_labels(results, comparison))
+    return {table.name: table for table in tables if table.rows}
 
-    def pair(ours: str, lab: float | None, form: str) -> str:
-        if not results.is_mnist:
-            return ours
-        return f"{ours} (lab {UNKNOWN if lab is None else form.format(lab)})"
 
+def headline(results: Results, comparison: Mapping[str, Any]) -> Table:
+    """Make the table of the README; on MNIST it has the lab's figures beside ours."""
+    rows: list[tuple[str, ...]] = []
+    for name in comparison["ranking"]:
+        (result,) = (r for r in results.models if r.name == name)
+        costs, lab = comparison["cost"][name], result.lab
+        rows.append(
+            (
+                result.title,
+                accuracy(result),
+                f"{result.metrics['f1_macro']:.2%}",
+                UNKNOWN if lab.accuracy is None else f"{lab.accuracy:.2%}",
+                str(result.metrics["errors"]),
+                f"{costs['parameters']:,}",
+                f"{costs['train_tflop']:.3g}",
+                _training_time(result, costs["train_seconds"]),
+            )
+        )
+    columns: tuple[str, ...] = ("Model", "Test accuracy", "F1-score", "Lab", "Errors", "Parameters",
+               "TFLOP of training", "Training time")  # fmt: skip
+    if not results.is_mnist:
+        columns, *rows = (row[:3] + row[4:] for row in (columns, *rows))
+    return Table("headline", "Results", columns, rows)
+
+
+def accuracy(result: ModelResult) -> str:
+    """Write the mean test accuracy over the seeds, its standard deviation and their number."""
+    runs = result.runs
+    std = "" if runs.std is None else f" ± {runs.std:.2%}"
+    return f"{1 - runs.mean:.2%}{std} (n = {runs.n})"
+
+
+def differences(results: Results, comparison: Mapping[str, Any]) -> Table:
+    """Make the table of all pairs of models."""
+    titles = results.titles
     rows = [
         (
-            result.title,
-            pair(f"{result.metrics['accuracy']:.2%}", result.lab.accuracy, "{:.2%}"),
-            pair(f"{result.metrics['f1_macro']:.2%}", result.lab.accuracy, "{:.2%}"),
-            pair(_training_time(result), result.lab.train_seconds, "{:.0f} s, GPU"),
-            _notes(result, results.is_mnist),
+            titles[pair["better"]],
+            titles[pair["worse"]],
+            f"{100 * pair['difference']:.2f}",
+            f"{100 * pair['ci95'][0]:.2f} to {100 * pair['ci95'][1]:.2f}",
+            f"{pair['p_holm']:.2g}",
+            f"{pair['mcnemar']['only_better_correct']} to {pair['mcnemar']['only_worse_correct']}",
+            f"{pair['mcnemar']['p_holm']:.2g}",
         )
-        for result in results.models
+        for pair in comparison["pairs"]
     ]
-    columns = ("Model", "Accuracy", "F1-score", "Training time", "Notes")
-    return Table("results", "Results", columns, rows)
-
-
-def make_tables(results: Results, comparison: Mapping[str, Any]) -> list[Table]:
-    """Make the tables below the headline that there are figures for."""
-    models, titles = results.models, results.titles
-    machine, benchmark = results.benchmark.get("machine"), results.benchmark
-    tables = [
-        Table(
-            "seeds",
-            "Variation between seeds",
-            ("Model", "n", "Mean", "Standard deviation", "Lowest", "Highest"),
-            [
-                (titles[name], str(spread.n), *map(_percent, (spread.mean, spread.std,
-                 spread.lowest, spread.highest)))
-                for name, spread in results.spreads.items()
-            ],
-            "Test accuracy of the same recipe, trained with n seeds: other initial weights, "
-            "another order and other distortions of the same training images. The rest of the "
-            "report is of one seed.",
-        ),
-        Table(
-            "price",
-            "Cost of a model",
-            ("Model", "Parameters", "MFLOP per image", "File", "Training", "Peak memory"),
-            [_cost(result) for result in models],
-            "MFLOP: millions of additions and multiplications to classify one image. Training: "
-            "time, and peak memory of the process.",
-        ),
-        Table(
-            "speed",
-            "Speed",
-            speed.COLUMNS,
-            [speed.row(r.name, benchmark[r.name]) for r in models if r.name in benchmark],
-            "Medians of several rounds on one machine, in which the models took turns. Fraction of "
-            "sgemm: arithmetic per second of the training, relative to that of large matrix "
-            "products. Baseline: the same network on torchvision's data set and transforms with a "
-            "DataLoader's defaults (of Faster R-CNN: torchvision's own, with larger heads)."
-            + (" On {processor}, with {threads} threads, PyTorch {torch} and Python {python} under "
-               "{system}.".format(**machine) if machine else ""),
-        ),
-        Table(
-            "calibration",
-            "Calibration",
-            ("Model", "NLL", "NLL scaled", "Brier", "Brier scaled", "ECE", "ECE scaled",
-             "ECE by chance", "Temperature"),
-            [
-                (r.title, *(f"{(r.details | r.metrics)[key]:.4f}" for key in CALIBRATION))
-                for r in models
-            ],
-            "NLL: mean negative log-likelihood in nats. Brier: mean squared distance from the "
-            "one-hot truth, 0 to 2. ECE: expected calibration error, the mean gap between "
-            "confidence and accuracy. Scaled: with the logits divided by the temperature, which "
-            "is fitted on the validation split. ECE by chance: 95 of 100 perfectly calibrated "
-            "models would have a lower ECE on these images than this. A detector's probabilities "
-            "are those of the classes, without the background, in the box that most probably "
-            "holds an object; they are equal where it found nothing.",
-        ),
-        Table(
-            "differences",
-            "Significance of the differences",
-            ("Fewer errors", "More errors", "Only the first correct", "Only the second correct",
-             "p", "p, corrected"),
-            [
-                (titles[pair["better"]], titles[pair["worse"]], str(pair["only_better_correct"]),
-                 str(pair["only_worse_correct"]), f"{pair['p']:.2g}", f"{pair['p_holm']:.2g}")
-                for pair in comparison["mcnemar"]
-            ],
-            "Exact McNemar test of each pair on the same test images, with Holm's correction for "
-            "the number of pairs. A difference with p below 0.05 is more than chance as far as "
-            "these test images go; another seed of the same model may come out differently.",
-        ),
-    ]  # fmt: skip
-    if results.is_mnist:
-        uci = models[0].details["uci_digits"]
-        corrected = comparison["corrected_labels"]
-        tables += [
-            Table(
-                "uci",
-                "Handwriting of other people",
-                ("Model", "Accuracy"),
-                [(r.title, _percent(r.details["uci_digits"]["accuracy"])) for r in models],
-                f"On {uci['digits']:,} digits that are not MNIST's, by 13 people: the UCI digits "
-                "that come with scikit-learn, 8x8 grey values, enlarged and cut out like a "
-                "digit of a user's picture. Nothing was tuned on them.",
-            ),
-            Table(
-                "corrected",
-                "Corrected labels",
-                ("Model", "Accuracy"),
-                [(titles[name], _percent(rate)) for name, rate in corrected["accuracy"].items()],
-                f"On {corrected['images']:,} test digits: of MNIST's 10,000, ten have a wrong "
-                "label (corrected here) and five are ambiguous (left out).",
-            ),
-        ]
-    tables.append(
-        Table(
-            "environment",
-            "Training environment",
-            ("Model", "Device", "CPU", "Threads", "Portable", "PyTorch"),
-            [
-                (
-                    r.title,
-                    r.timing["device"],
-                    r.timing["cpu"],
-                    str(r.timing["threads"]),
-                    "yes" if r.timing["portable"] else "no",
-                    r.timing["torch"],
-                )
-                for r in models
-                if r.timing
-            ],
-            "Portable: with the same bits on every x86-64 CPU with AVX2.",
-        )
+    description = (
+        "Difference: of the mean test errors, in points, with its 95% interval and p-value from a "
+        "bootstrap that draws seeds and test images together (Owen, 2007); McNemar's exact test "
+        "compares the committed seeds: how many images only the first, and only the second model "
+        "classifies correctly. Both p-values are corrected for the number of pairs (Holm, 1979)."
     )
-    return [table for table in tables if table.rows]
+    if results.is_mnist:
+        description += (
+            " Intervals and tests treat the digits as independent. They are not: some 250 people "
+            "wrote those of each split, and errors cluster by writer. With the writers of QMNIST "
+            "(Yadav & Bottou, 2019) the standard errors of these five models come out 1.2 to 1.4 "
+            "times as large."
+        )
+    return Table(
+        "differences",
+        "Pairs of models",
+        ("Fewer errors", "More errors", "Difference", "95% interval", "p", "Only one correct",
+         "p, McNemar"),
+        rows,
+        description,
+    )  # fmt: skip
 
 
-def _training_time(result: ModelResult) -> str:
-    if result.timing is None:
+def seeds(results: Results) -> Table:
+    """Make the table of the trainings with several seeds."""
+    rows = []
+    for r in results.models:
+        runs = r.runs
+        rows.append(
+            (
+                r.title,
+                str(runs.n),
+                _percent(1 - runs.mean),
+                _percent(runs.std),
+                _percent(1 - runs.errors.max()),
+                _percent(1 - runs.errors.min()),
+                UNKNOWN if (runs.val_accuracy != runs.val_accuracy).any()
+                else _percent(runs.val_accuracy.mean()),
+            )
+        )  # fmt: skip
+    return Table(
+        "seeds",
+        "The same recipe with other seeds",
+        ("Model", "n", "Test accuracy", "Standard deviation", "Lowest", "Highest", "Validation"),
+        rows,
+        "Mean test accuracy of n trainings that differ in the seed: other initial weights, another "
+        "order and other distortions of the same training images. Validation: the mean accuracy on "
+        "the validation images, by which the recipes were chosen.",
+    )
+
+
+def recipes(results: Results) -> Table:
+    """Make the table of epochs, losses and times, on MNIST beside the lab's."""
+
+    def pair(ours: str, lab: Any) -> str:
+        return f"{ours} ({UNKNOWN if lab is None else lab})" if results.is_mnist else ours
+
+    rows = []
+    for r in results.models:
+        first, last = r.curve[0]["train_loss"], r.curve[-1]["train_loss"]
+        time = None if r.lab.train_seconds is None else f"{r.lab.train_seconds:.0f} s, GPU"
+        rows.append(
+            (
+                r.title,
+                pair(f"{r.training['epochs']:.3g}", r.lab.epochs),
+                pair(f"{first:.3f}", r.lab.first_loss),
+                pair(f"{last:.3f}", r.lab.last_loss),
+                pair(_training_time(r, r.timing["train_seconds"] if r.timing else None), time),
+            )
+        )
+    return Table(
+        "recipes",
+        "Epochs, losses and time",
+        ("Model", "Epochs", "First training loss", "Last training loss", "Training time"),
+        rows,
+        "The training losses are on augmented images and smoothed labels, which keep them from "
+        "falling to 0; of a detector it is the sum of its losses."
+        + (" In brackets: the lab's." if results.is_mnist else ""),
+    )
+
+
+def calibration(results: Results) -> Table:
+    """Make the table of proper scores and calibration errors, before and after scaling."""
+    return Table(
+        "calibration",
+        "Scores of the probabilities",
+        ("Model", "NLL", "NLL scaled", "Brier", "Brier scaled", "ECE", "ECE scaled",
+         "ECE by chance", "Temperature"),
+        [
+            (r.title, *(f"{(r.details | r.metrics)[key]:.4f}" for key in CALIBRATION))
+            for r in results.models
+        ],
+        "NLL: mean negative log-likelihood in nats. Brier: mean squared distance from the "
+        "one-hot truth, 0 to 2. ECE: expected calibration error, the mean gap between "
+        "confidence and accuracy in bins of equal mass. Scaled: with the logits divided by the "
+        "temperature, which is fitted on the validation split; the figures before mostly show the "
+        "label smoothing of the training. ECE by chance: 95 of 100 perfectly calibrated models "
+        "would have a lower ECE on these images than this. A detector's probabilities are those "
+        "of the classes, without the background, in the box that most probably holds an object.",
+    )  # fmt: skip
+
+
+def risk_coverage(results: Results, comparison: Mapping[str, Any]) -> Table:
+    """Make the table of the errors left when uncertain images are put aside."""
+    points = comparison["risk_coverage"]
+    shares = [point["set_aside"] for point in next(iter(points.values()))]
+    return Table(
+        "risk",
+        "Errors that are left",
+        ("Model", *("all images" if share == 0 else f"without {share:.1%}" for share in shares)),
+        [
+            (results.titles[name], *(str(point["errors"]) for point in of_model))
+            for name, of_model in points.items()
+        ],
+        "Errors of the committed seed when the images with the lowest confidence are put aside, "
+        "for a person to read.",
+    )
+
+
+def corrupted(results: Results, comparison: Mapping[str, Any]) -> Table:
+    """Make the table that summarises the accuracies on corrupted images."""
+
+    def with_interval(of_model: Mapping[str, Any], key: str) -> str:
+        low, high = of_model[f"{key}_ci95"]
+        return f"{of_model[key]:.1%} ({low:.1%} to {high:.1%})"
+
+    found = comparison["corrupted"]
+    return Table(
+        "corrupted",
+        "Accuracy over all corruptions",
+        ("Model", "Mean", "Median", "Mean rank"),
+        [
+            (
+                results.titles[name],
+                with_interval(found[name], "mean"),
+                with_interval(found[name], "median"),
+                f"{found[name]['mean_rank']:.1f}",
+            )
+            for name in found
+        ],
+        "With 95% intervals from a bootstrap over the images. A few corruptions that no model "
+        "withstands dominate the mean, so the median and the mean rank (1: the best of the models "
+        "on a corruption) stand beside it.",
+    )
+
+
+def corrected_labels(results: Results, comparison: Mapping[str, Any]) -> Table:
+    """Make the table of the errors on MNIST's labels as published and as corrected."""
+    found = comparison["corrected_labels"]
+    close = sum(votes.other - votes.published == 1 for votes in CORRECTED.values())
+    published = {r.name: r.metrics["errors"] for r in results.models}
+    if "ensemble" in comparison:
+        published["ensemble"] = comparison["ensemble"]["errors"]
+    return Table(
+        "corrected",
+        "Labels as published and as corrected",
+        ("Model", "Errors, as published", "Errors, as corrected"),
+        [
+            (results.titles[name], str(published[name]), str(errors))
+            for name, errors in found["errors"].items()
+        ],
+        f"As corrected: on {found['images']:,} test digits. Five people each looked at the "
+        f"doubtful ones (Northcutt et al., 2021). In {len(CORRECTED)} most of them saw another "
+        f"digit than the label, in {close} of these by 3 votes to 2; these are corrected. "
+        f"{len(AMBIGUOUS)} have no majority and are left out.",
+    )
+
+
+def speeds(results: Results) -> Table:
+    """Make the table of metrics/benchmark.json."""
+    benchmark, machine = results.benchmark, results.benchmark.get("machine")
+    return Table(
+        "speed",
+        "Speed",
+        speed.COLUMNS,
+        [speed.row(r.name, benchmark[r.name]) for r in results.models if r.name in benchmark],
+        "Medians of several rounds on one machine, in which the models took turns. Fraction of "
+        "sgemm: arithmetic per second of the training, relative to that of large matrix "
+        "products. Baseline: the same network on torchvision's data set and transforms with a "
+        "DataLoader's defaults (of Faster R-CNN: torchvision's own, with larger heads)."
+        + (" On {processor}, with {threads} threads, PyTorch {torch} and Python {python} under "
+           "{system}.".format(**machine) if machine else ""),
+    )  # fmt: skip
+
+
+def environment(results: Results) -> Table:
+    """Make the table of where the committed models were trained."""
+    return Table(
+        "environment",
+        "The committed trainings",
+        ("Model", "SHA-256 of the weights", "Device", "CPU", "Threads", "Portable", "PyTorch",
+         "Peak memory"),
+        [
+            (
+                r.title,
+                r.examples["weights_sha256"][:16],
+                r.timing["device"],
+                r.timing["cpu"],
+                str(r.timing["threads"]),
+                "yes" if r.timing["portable"] else "no",
+                r.timing["torch"],
+                f"{r.timing['peak_memory_mb']:,.0f} MB",
+            )
+            for r in results.models
+            if r.timing
+        ],
+        "The first 16 characters of the hash. Portable: with the same bits on every x86-64 CPU "
+        "with AVX2.",
+    )  # fmt: skip
+
+
+def _training_time(result: ModelResult, seconds: float | None) -> str:
+    if result.timing is None or seconds is None:
         return "not measured"
     device, threads = result.timing["device"], result.timing["threads"]
     where = f"{threads} CPU thread{'s' * (threads > 1)}" if device == "cpu" else device.upper()
     if (processes := result.timing["world_size"]) > 1:
         where = f"{processes} processes of {where}"
-    return f"{result.timing['train_seconds']:.0f} s, {where}"
-
-
-def _notes(result: ModelResult, with_lab: bool) -> str:
-    metrics, lab = result.metrics, result.lab
-    lab_epochs = f" (lab {lab.epochs})" if with_lab and lab.epochs else ""
-    epochs = f"{result.training['epochs']:.3g}"
-    notes = [
-        f"{metrics['errors']} errors",
-        f"{epochs} epoch{'' if epochs == '1' else 's'}{lab_epochs}",
-        f"{result.details['parameters']:,} parameters",
-        f"{result.details['flops'] / 1e6:.1f} MFLOP per image",
-    ]
-    if "map" in metrics:
-        notes.insert(1, f"{metrics['missed']} of them not found")
-        notes.append(f"mAP {metrics['map']:.3f} in scenes of several objects")
-    return ", ".join(notes) + (f"; lab: {lab.note}" if with_lab and lab.note else "")
+    return f"{seconds:.0f} s, {where}"
 
 
 def _percent(rate: float | None) -> str:
     return UNKNOWN if rate is None else f"{rate:.2%}"
-
-
-def _cost(result: ModelResult) -> tuple[str, ...]:
-    details, timing = result.details, result.timing
-    return (
-        result.title,
-        f"{details['parameters']:,}",
-        f"{details['flops'] / 1e6:.1f}",
-        f"{details['file_bytes'] / 1e6:.1f} MB",
-        f"{timing['train_seconds']:.0f} s" if timing else UNKNOWN,
-        f"{timing['peak_memory_mb']:,.0f} MB" if timing else UNKNOWN,
-    )

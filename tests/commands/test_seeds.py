@@ -13,8 +13,8 @@ import yaml
 from mnist.atomic_io import sha256
 from mnist.commands import seeds
 from mnist.errors import UserError
-from mnist.reporting.seeds import COLUMNS
-from tests.reporting.synthetic import make_params, write_json, write_seeds
+from mnist.reporting.seed_files import COLUMNS, read_errors
+from tests.reporting.synthetic import make_params, write_csv, write_json, write_seeds
 
 # A pipeline whose "training" takes no time: the weights are text, and the figures follow the seed.
 WORK = """\
@@ -31,6 +31,8 @@ else:
     weights = pathlib.Path("models/cnn.safetensors").read_bytes()
     test = {"accuracy": 0.9 + seed / 1000, "f1_macro": 0.9, "errors": seed, "nll": 1, "ece": 0}
     write("metrics/test/cnn.json", json.dumps(test))
+    rows = [f"3,{3 + (image < seed)},0.9" for image in range(9)]  # the first images are wrong
+    write("metrics/predictions/cnn.csv", "\\n".join(["actual,predicted,p0", *rows]))
     write("metrics/examples/cnn.json",
         json.dumps({"weights_sha256": hashlib.sha256(weights).hexdigest()}))
 """
@@ -48,7 +50,9 @@ stages:
       cmd: {sys.executable} work.py evaluate
       deps: [work.py, "models/${{item}}.safetensors"]
       metrics: ["metrics/test/${{item}}.json": {{cache: false}}]
-      outs: ["metrics/examples/${{item}}.json": {{cache: false}}]
+      outs:
+      - "metrics/examples/${{item}}.json": {{cache: false}}
+      - "metrics/predictions/${{item}}.csv": {{cache: false}}
 """
 
 
@@ -58,12 +62,16 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     params = make_params(("cnn", "vit")).model_dump()
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    write_seeds(tmp_path / "metrics", [])
+    write_seeds(tmp_path / "metrics", {})
+    write_json(tmp_path / "metrics/timing.json", {"cnn": {"train_seconds": 120}})
     (tmp_path / "models").mkdir()
     (tmp_path / "models/cnn.safetensors").write_text("weights")
-    test = {"accuracy": 0.99, "f1_macro": 0.98, "errors": 7, "nll": 0.1, "ece": 0.01, "map": 1}
+    test = {"accuracy": 0.99, "f1_macro": 0.98, "errors": 1, "nll": 0.1, "ece": 0.01, "map": 1}
     write_json(tmp_path / "metrics/test/cnn.json", test)
     write_json(tmp_path / "metrics/train/cnn.json", {"val_accuracy": 0.97})
+    write_csv(
+        tmp_path / "metrics/predictions/cnn.csv", "actual,predicted,p0", [(4, 4, 0), (5, 6, 0)]
+    )
     shown = {"weights_sha256": sha256("models/cnn.safetensors")}
     write_json(tmp_path / "metrics/examples/cnn.json", shown)
     write_lock("md5 of the weights", cnn=params["cnn"], seed=params["seed"])
@@ -88,12 +96,12 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The seeds that were trained, without DVC."""
     found: list[int] = []
 
-    def run_experiment(model: str, seed: int) -> dict[str, Any]:
+    def train(model: str, seed: int) -> tuple[dict[str, Any], list[tuple[int, int]]]:
         found.append(seed)
         figures = dict.fromkeys(COLUMNS, 0.9) | {"weights_sha256": f"weights of seed {seed}"}
-        return {key: figures[key] for key in COLUMNS[3:]}
+        return {key: figures[key] for key in COLUMNS[3:]} | {"errors": 2}, [(seed, 1), (9, 8)]
 
-    monkeypatch.setattr(seeds, "run_experiment", run_experiment)
+    monkeypatch.setattr(seeds, "train", train)
     return found
 
 
@@ -113,11 +121,12 @@ def test_the_model_at_hand_is_taken_as_it_is(project: Path, trained: list[int]) 
         "seed": "1",
         "accuracy": "0.99",
         "f1_macro": "0.98",
-        "errors": "7",
+        "errors": "1",
         "nll": "0.1",
         "ece": "0.01",
         "val_accuracy": "0.97",
     }
+    assert read_errors(seeds.SEED_ERRORS) == {("cnn", 1): [(1, 6)]}
 
 
 def test_the_model_at_hand_is_not_taken_where_its_metrics_are_of_others(
@@ -134,6 +143,26 @@ def test_what_the_file_holds_is_not_trained_again(project: Path, trained: list[i
     assert trained == [2, 3]
     assert [row["seed"] for row in rows] == ["1", "2", "3"]
     assert len({row["recipe"] for row in rows}) == 1
+    assert read_errors(seeds.SEED_ERRORS)["cnn", 3] == [(3, 1), (9, 8)]
+
+
+def test_a_row_without_its_errors_is_trained_again(project: Path, trained: list[int]) -> None:
+    run("cnn=3")
+    text = seeds.SEED_ERRORS.read_text()
+    seeds.SEED_ERRORS.write_text(text.replace("cnn,2,9,8\n", ""))
+    trained.clear()
+    run("cnn=3")
+    assert trained == [2]
+    assert seeds.SEED_ERRORS.read_text() == text
+
+
+def test_the_time_left_is_shown(
+    project: Path, trained: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run("cnn=3")
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == "seeds: cnn with seed 2 (2 of 3), about 4 minutes of training left"
+    assert "(3 of 3), about 2 minutes" in second
 
 
 def test_the_seed_of_params_yaml_comes_first(project: Path, trained: list[int]) -> None:
@@ -146,10 +175,10 @@ def test_the_seed_of_params_yaml_comes_first(project: Path, trained: list[int]) 
 def test_a_training_that_fails_keeps_those_before(
     project: Path, trained: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(model: str, seed: int) -> dict[str, Any]:
+    def fail(model: str, seed: int) -> None:
         raise UserError("no")
 
-    monkeypatch.setattr(seeds, "run_experiment", fail)
+    monkeypatch.setattr(seeds, "train", fail)
     with pytest.raises(UserError):
         run("cnn=2")
     assert [row["seed"] for row in csv.DictReader(seeds.SEEDS.read_text().splitlines())] == ["1"]
@@ -207,7 +236,8 @@ def test_dvc_trains_the_other_seeds_beside_the_workspace(
     Path("work.py").write_text(WORK)
     Path("dvc.yaml").write_text(DVC_YAML)
     Path(".gitignore").write_text("/models\n")
-    write_seeds(tmp_path / "metrics", [])
+    write_seeds(tmp_path / "metrics", {})
+    write_json(tmp_path / "metrics/timing.json", {"cnn": {"train_seconds": 120}})
     command("git", "init", "--quiet")
     command("dvc", "init", "--quiet")
     command("dvc", "repro", "--quiet")
@@ -219,4 +249,6 @@ def test_dvc_trains_the_other_seeds_beside_the_workspace(
     assert first["weights_sha256"] == sha256("models/cnn.safetensors")
     assert second["weights_sha256"] != first["weights_sha256"]
     status = subprocess.run(["git", "status", "--short"], capture_output=True, text=True)
-    assert status.stdout.split() == ["M", "metrics/seeds.csv"]
+    changed = ["M", "metrics/seed_errors.csv", "M", "metrics/seeds.csv"]
+    assert status.stdout.split() == changed
+    assert read_errors(seeds.SEED_ERRORS)["cnn", 2] == [(0, 4), (1, 4)]

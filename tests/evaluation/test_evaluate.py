@@ -114,6 +114,9 @@ def test_the_stage_measures_the_test_split_with_the_temperature_of_the_validatio
     details = read_json(workspace / "metrics/details/cnn.json")
     assert list(headline) == ["accuracy", "f1_macro", "errors", "nll", "ece"]
     assert details["temperature"] == pytest.approx(fitted["validation"], abs=1e-5)
+    validation = splits["validation"][0].logits / details["temperature"]
+    least = np.quantile(softmax(validation, axis=1).max(axis=1), 0.02)
+    assert details["least_confidence"] == pytest.approx(least, abs=1e-4)
     predictions, labels = splits["test"]
     expected, _ = evaluate(predictions, labels, details["temperature"], bins=15)
     for key, value in expected.items():

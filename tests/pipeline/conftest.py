@@ -17,7 +17,7 @@ from mnist.atomic_io import sha256
 from mnist.data import backbones, checksums
 from mnist.models.fine_tuned import make_backbone
 from mnist.params import load_params
-from mnist.reporting.seeds import COLUMNS
+from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS
 from tests.conftest import ROOT
 from tests.digits import write_data_set
 
@@ -42,6 +42,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(ROOT / name, folder / name)
     (folder / "metrics").mkdir()
     (folder / "metrics/seeds.csv").write_text(",".join(COLUMNS) + "\n")
+    (folder / "metrics/seed_errors.csv").write_text(",".join(ERROR_COLUMNS) + "\n")
     for name in ("benchmark", "timing"):
         (folder / f"metrics/{name}.json").write_text("{}\n")
     write_data_set(folder / "data/own")
@@ -86,8 +87,12 @@ def publish_small_data(folder: Path) -> None:
             code = code.replace(old, new)
         path.write_text(code)
     path = folder / "mnist/reporting/label_errors.py"
-    code = re.sub(r"CORRECTED = {.*?}", "CORRECTED = {7: 6}", path.read_text(), flags=re.S)
-    path.write_text(re.sub(r"AMBIGUOUS = \(.*?\)", "AMBIGUOUS = (8,)", code))
+    code = re.sub(
+        r"CORRECTED = {.*?}", "CORRECTED = {7: Votes(6, 5, 0)}", path.read_text(), flags=re.S
+    )
+    path.write_text(
+        re.sub(r"AMBIGUOUS = {.*?}", "AMBIGUOUS = {8: Votes(9, 2, 2)}", code, flags=re.S)
+    )
 
 
 def command_in(folder: Path) -> Command:

@@ -37,7 +37,10 @@ def test_models_are_trained_from_several_seeds_beside_the_workspace(
     assert float(first["accuracy"]) == json.loads(headline)["accuracy"]
     assert second["nll"] != first["nll"]
     assert (tiny / "metrics/test/cnn.json").read_bytes() == headline
-    assert run("git", "diff", "--name-only").split() == ["metrics/seeds.csv"]
+    assert run("git", "diff", "--name-only").split() == [
+        "metrics/seed_errors.csv",
+        "metrics/seeds.csv",
+    ]
     before = (tiny / "metrics/seeds.csv").read_bytes()
     assert ran(run(*seeds, "cnn=2")) == []  # both are there, with the same recipe
     assert (tiny / "metrics/seeds.csv").read_bytes() == before
@@ -239,7 +242,7 @@ def test_another_data_set_is_reported_as_what_it_is(
     in_clone(sys.executable, "-m", "stages.report")
     text = (clone / "report/README.md").read_text() + (clone / "report/index.html").read_text()
     assert "Clothes model comparison" in text
-    confusion = (clone / "report/figures/confusion_cnn.svg").read_text()
+    confusion = (clone / "report/figures/confusion.svg").read_text()
     for name in names:
         assert name in confusion, name
     for word in ("MNIST", "the lab", "handwrit", "<canvas"):

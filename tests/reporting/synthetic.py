@@ -12,7 +12,7 @@ import yaml
 
 from mnist.evaluation.corruptions import CORRUPTIONS
 from mnist.params import Params
-from mnist.reporting.seeds import COLUMNS
+from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS
 from tests.conftest import ROOT
 
 MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
@@ -81,7 +81,7 @@ def write_metrics(
     write_json(
         folder / "timing.json", {n: TIMING | {"weights_sha256": f"sha of {n}"} for n in models}
     )
-    write_seeds(folder, [(n, 1, "recipe", f"sha of {n}", 0.99) for n in models])
+    write_seeds(folder, {(name, 1): wrong[name] for name in models})
     for number, name in enumerate(models):
         predicted = np.array(labels)
         for i in wrong[name]:
@@ -103,10 +103,26 @@ def write_csv(path: Path, header: str, rows: Sequence[Sequence[Any]]) -> None:
         csv.writer(file).writerows([header.split(","), *rows])
 
 
-def write_seeds(folder: Path, rows: Sequence[tuple[str, int, str, str, float]]) -> None:
-    """Write seeds.csv from (model, seed, recipe, weights_sha256, accuracy)."""
-    full = [(*row, 0.99, 50, 0.02, 0.001, 0.99) for row in rows]
-    write_csv(folder / "seeds.csv", ",".join(COLUMNS), full)
+def write_seeds(
+    folder: Path,
+    wrong: Mapping[tuple[str, int], Sequence[int]],
+    recipes: Mapping[tuple[str, int], str] | None = None,
+) -> None:
+    """Write seeds.csv and seed_errors.csv: a training per model and seed; seed 1 is at hand.
+
+    Args:
+        wrong: images that each training misclassifies.
+        recipes: those that are not `recipe`.
+    """
+    rows, errors = [], []
+    for (model, seed), images in wrong.items():
+        sha = f"sha of {model}" if seed == 1 else f"{model} of seed {seed}"
+        figures = {"model": model, "seed": seed, "weights_sha256": sha, "errors": len(images)}
+        figures |= {"recipe": (recipes or {}).get((model, seed), "recipe"), "val_accuracy": 0.99}
+        rows.append([figures.get(column, 0.5) for column in COLUMNS])
+        errors += [(model, seed, image, 0) for image in images]
+    write_csv(folder / "seeds.csv", ",".join(COLUMNS), rows)
+    write_csv(folder / "seed_errors.csv", ",".join(ERROR_COLUMNS), errors)
 
 
 def _write_model(
@@ -160,7 +176,8 @@ def _write_model(
     attacks = [("fgsm", 0, 1, 20), ("fgsm", 0.1, 0.8, 20), ("pgd", 0.1, 0.5, 20)]
     write_json(folder / f"test/{name}.json", metrics)
     write_json(folder / f"details/{name}.json", details)
-    write_json(folder / f"train/{name}.json", {"epochs": 0.9, "train_samples": 100})
+    training = {"epochs": 0.9, "train_samples": 100, "train_tflop": number + 1}
+    write_json(folder / f"train/{name}.json", training)
     write_json(folder / f"examples/{name}.json", examples)
     write_csv(
         folder / f"curves/{name}.csv",
@@ -180,6 +197,9 @@ def _write_model(
         "corruption,severity,accuracy,digits",
         [(k, int(k != "none"), corruption_accuracy(number, k), 50) for k in corruptions],
     )
+    corrupted = {"mean": 0.6 - number / 100, "mean_ci95": [0.5, 0.7]}
+    corrupted |= {"median": 0.5, "median_ci95": [0.4, 0.6]}
+    write_json(folder / f"corrupted/{name}.json", corrupted)
     write_csv(
         folder / f"attacks/{name}.csv",
         "attack,eps,accuracy,digits",

@@ -14,3 +14,10 @@ def test_each_correction_changes_a_label_of_mnist() -> None:
     truth, clear = correct_labels(labels)
     assert sorted(CORRECTED) == np.flatnonzero(truth != labels).tolist()
     assert sorted(AMBIGUOUS) == np.flatnonzero(~clear).tolist()
+
+
+def test_votes_of_five_people_make_a_label_wrong_or_ambiguous() -> None:
+    for votes in (*CORRECTED.values(), *AMBIGUOUS.values()):
+        assert 2 <= votes.other + votes.published <= 5
+    assert all(votes.other >= 3 > votes.published for votes in CORRECTED.values())
+    assert all(max(votes.other, votes.published) < 3 for votes in AMBIGUOUS.values())

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from statsmodels.stats import contingency_tables, multitest
 
-from mnist.reporting.statistics import holm, mcnemar
+from mnist.reporting.statistics import bootstrap_errors, bootstrap_p, holm, interval, mcnemar
 
 
 def answers(both: int, only_a: int, only_b: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
@@ -32,3 +32,33 @@ def test_mcnemar_of_six_to_none_by_hand() -> None:
 def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
     expected = multitest.multipletests(p_values, method="holm")[1]
     assert holm(p_values) == pytest.approx(expected.tolist())
+
+
+def test_the_bootstrap_has_the_variance_of_images_and_of_seeds() -> None:
+    random = np.random.default_rng(0)
+    # Every training misclassifies images of its own, so images and seeds vary independently.
+    rates = np.array([0.02, 0.03, 0.04, 0.05])
+    wrong = random.random((4, 5000)) < rates[:, None]
+    errors = bootstrap_errors({"cnn": wrong, "vit": wrong[:1]}, resamples=4000)
+    p = wrong[0].mean()
+    assert errors["vit"].std() == pytest.approx((p * (1 - p) / 5000) ** 0.5, rel=0.1)
+    means = wrong.mean(axis=1)
+    between = means.var(ddof=1) / 4
+    assert errors["cnn"].mean() == pytest.approx(means.mean(), rel=0.02)
+    assert errors["cnn"].var() == pytest.approx(between, rel=0.15)
+
+
+def test_the_bootstrap_draws_the_same_images_for_all_models() -> None:
+    wrong = np.random.default_rng(1).random((1, 1000)) < 0.1
+    errors = bootstrap_errors({"a": wrong, "b": wrong}, resamples=500)
+    np.testing.assert_array_equal(errors["a"], errors["b"])
+    assert errors["a"].std() > 0
+
+
+def test_a_p_value_of_the_bootstrap() -> None:
+    assert bootstrap_p(np.arange(1, 1000)) == pytest.approx(2 / 1000)
+    assert bootstrap_p(np.linspace(-1, 1, 999)) == 1
+    assert bootstrap_p(np.zeros(999)) == 1
+    assert bootstrap_p(np.arange(-24, 975)) == pytest.approx(2 * 26 / 1000)
+    low, high = interval(np.linspace(0, 1, 1001))
+    assert (low, high) == pytest.approx((0.025, 0.975))

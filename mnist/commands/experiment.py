@@ -1,0 +1,52 @@
+"""Run DVC experiments in a folder of their own, for the commands `quick` and `seeds`."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+
+from mnist.errors import UserError
+from mnist.params import load_params
+
+
+def run_experiment(name: str, settings: Mapping[str, object], *targets: str) -> str:
+    """Run the stages in a copy of the repository; no file of the workspace changes.
+
+    DVC keeps the models in its cache, and everything else in a commit that is on no branch.
+
+    Args:
+        name: of the experiment; an older one of this name is removed.
+        settings: replace values of params.yaml; such as {"vit.epochs": 20}.
+        targets: the stages to run, with those that they depend on; by default all.
+
+    Returns:
+        The git reference of that commit.
+
+    Raises:
+        UserError: DVC failed; its own message is above.
+    """
+    # The first time there is none to remove.
+    subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True)  # noqa: S607
+    command = ["dvc", "exp", "run", "--temp", "--name", name]
+    for key, value in settings.items():
+        command += ["--set-param", f"{key}={value}"]
+    # The user's data files: git does not know them, so DVC would not copy them.
+    for file in git("ls-files", "--others", "--", load_params().data.folder).splitlines():
+        command += ["--copy-paths", file]
+    if subprocess.run([*command, *targets], env=os.environ | _author()).returncode:
+        raise UserError(f"the experiment {name!r} failed; see DVC's message above.")
+    return git("for-each-ref", "--format=%(refname)", f"refs/exps/*/*/{name}").strip()
+
+
+def _author() -> dict[str, str]:
+    """Return variables that name an author of the commit, where git's configuration has none."""
+    command = ["git", "config", "user.email"]
+    if subprocess.run(command, capture_output=True).returncode == 0:
+        return {}
+    values = {"NAME": "MNIST experiment", "EMAIL": "experiment@localhost"}
+    return {f"GIT_{who}_{key}": values[key] for who in ("AUTHOR", "COMMITTER") for key in values}
+
+
+def git(*arguments: str) -> str:
+    """Return what a git command prints."""
+    command = ["git", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout

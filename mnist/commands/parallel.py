@@ -1,0 +1,119 @@
+"""Run the stages that are not up to date, several side by side.
+
+Each stage runs in a `dvc repro --single-item` of its own, as soon as the stages that it depends on
+are done. A stage uses as many threads as in `dvc repro`, so its results are the same to the bit.
+Where a stage fails, the others are ended; the next run goes on from there.
+
+Example:
+  python -m mnist parallel --jobs 4
+"""
+
+import argparse
+import os
+import queue
+import subprocess
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import psutil
+
+from mnist.errors import UserError
+
+END_SECONDS = 10  # for a stage to remove its half-written files
+Process = subprocess.Popen[bytes]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=int, required=True, help="stages at a time, 1 or more")
+
+
+def main(arguments: argparse.Namespace) -> None:
+    if arguments.jobs < 1:
+        raise UserError(f"--jobs {arguments.jobs} is not possible; it must be 1 or more.")
+    run_stages(read_graph(), arguments.jobs)
+
+
+def read_graph() -> dict[str, set[str]]:
+    """Return the names of DVC's stages, each with those of the stages that it depends on.
+
+    Raises:
+        UserError: DVC cannot read dvc.yaml.
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    try:
+        with Repo() as repo:
+            graph = repo.index.graph  # an edge leads from a stage to one that it depends on
+            return {
+                stage.addressing: {needed.addressing for needed in graph.successors(stage)}
+                for stage in graph
+            }
+    except DvcException as error:
+        raise UserError(f"DVC cannot read the stages: {' '.join(str(error).split())}") from None
+
+
+def run_stages(graph: Mapping[str, set[str]], jobs: int) -> None:
+    """Run the stages of `graph`, at most `jobs` at a time.
+
+    Raises:
+        UserError: a stage failed; its messages are on stdout.
+    """
+    # Many stages depend on a training, few on an evaluation: the trainings start first.
+    dependents = Counter(needed for stage in graph for needed in graph[stage])
+    waiting = sorted(graph, key=lambda stage: -dependents[stage])
+    done: set[str] = set()
+    running: dict[str, Process] = {}
+    ended: queue.Queue[str] = queue.Queue()
+    try:
+        while waiting or running:
+            ready = [stage for stage in waiting if graph[stage] <= done]
+            for stage in ready[: jobs - len(running)]:
+                waiting.remove(stage)
+                running[stage] = _start(stage)
+                follow = (stage, running[stage], ended)
+                threading.Thread(target=_print_output, args=follow, daemon=True).start()
+            stage = ended.get()
+            if running.pop(stage).wait() != 0:
+                raise UserError(f"stage {stage} failed, see above; the next run goes on from here.")
+            done.add(stage)
+    finally:
+        _end([process.pid for process in running.values()])
+
+
+def _start(stage: str) -> Process:
+    return subprocess.Popen(
+        # DVC locks the repository while it reads and writes files, not while a stage computes.
+        ["dvc", "--wait-for-lock", "repro", "--single-item", stage],  # noqa: S607
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )
+
+
+def _print_output(stage: str, process: Process, ended: "queue.Queue[str]") -> None:
+    """Print each line behind the name of its stage; put the name into `ended` after the last."""
+    for line in process.stdout or ():
+        # A progress bar goes back to the start of its line; only its last state is printed.
+        text = line.decode("utf-8", "replace").rstrip().rpartition("\r")[2]
+        if text:
+            print(f"{stage}: {text}", flush=True)
+    ended.put(stage)
+
+
+def _end(pids: Sequence[int]) -> None:
+    """End the stages, and DVC with them; DVC then leaves the repository as after a failed stage."""
+    processes = []
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            dvc = psutil.Process(pid)
+            stage = dvc.children(recursive=True)
+            processes += [*stage, dvc]
+            for process in stage or [dvc]:
+                process.terminate()
+    _, alive = psutil.wait_procs(processes, timeout=END_SECONDS)
+    for process in alive:
+        process.kill()

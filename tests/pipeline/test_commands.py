@@ -1,0 +1,144 @@
+"""The commands that run the pipeline in other ways, or share its results."""
+
+import json
+import shutil
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import requests
+import yaml
+from PIL import Image
+
+from mnist.commands import quick
+from mnist.params import load_params
+from tests.conftest import ROOT
+from tests.digits import digits
+from tests.pipeline.conftest import MODELS, Command, command_in, ran
+
+MNIST = (sys.executable, "-m", "mnist")
+# The command `quick` with another setting: of the whole pipeline only the report runs again.
+QUICK = """\
+from mnist.commands import quick
+quick.SETTINGS = {"report.errors_shown": 7}
+quick.main(None)
+"""
+
+
+def test_quick_leaves_everything_as_it_was_and_gives_a_report(run: Command, tiny: Path) -> None:
+    own = tiny / "README.md"
+    own.write_text("a change that is not committed\n")
+    before = files_of(tiny)
+    for _ in range(2):  # the second time the experiment is there already
+        output = run(sys.executable, "-c", QUICK)
+        assert ran(output) == ["report"]
+        assert files_of(tiny) == before
+        assert run("git", "status", "--porcelain").split() == ["M", "README.md"]
+        assert run("git", "stash", "list") == ""
+    page = tiny / "quick/report/index.html"
+    assert f"The report: {page.relative_to(tiny)}" in output
+    assert page.read_bytes() != (tiny / "report/index.html").read_bytes()
+    for name in MODELS:
+        accuracy = json.loads((tiny / f"metrics/test/{name}.json").read_text())["accuracy"]
+        assert f"{name:8} {accuracy:.2%}" in output
+
+    commands = [line.strip() for line in output.splitlines() if line.startswith("  dvc ")]
+    outputs = {command: run(*command.split()) for command in commands}
+    assert "report.errors_shown" in outputs["dvc params diff HEAD quick"]
+    assert "quick" not in run("dvc", "exp", "list", "--name-only")
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    """The files that git knows, and the data and models."""
+    names = command_in(folder)("git", "ls-files").splitlines()
+    paths = [folder / name for name in names]
+    paths += [*folder.glob("data/**/*"), *folder.glob("models/*")]
+    return {str(path): path.read_bytes() for path in paths if path.is_file()}
+
+
+def test_the_settings_of_quick_are_possible_and_change_every_training(tmp_path: Path) -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for key, value in quick.SETTINGS.items():
+        *sections, last = key.split(".")
+        section = params
+        for name in sections:
+            section = section[name]
+        assert last in section, key
+        assert section[last] != value, key
+        section[last] = value
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    load_params(tmp_path / "params.yaml")
+    assert {f"{name}.epochs" for name in MODELS} <= quick.SETTINGS.keys()
+
+
+def test_several_jobs_give_the_files_of_one(run: Command, tiny: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", str(tiny), str(clone))
+    shutil.copytree(tiny / "data/own", clone / "data/own", dirs_exist_ok=True)
+    in_clone = command_in(clone)
+    (clone / "dvc.lock").unlink()
+    in_clone(*MNIST, "parallel", "--jobs", "3")
+    one, three = (yaml.safe_load((folder / "dvc.lock").read_text()) for folder in (tiny, clone))
+    assert three == one
+    assert in_clone("git", "diff", "--name-only", "--", "metrics", "report") == ""
+    assert ran(in_clone("dvc", "repro")) == []
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Serve the files of `folder` on the loopback interface; gives the address."""
+    handler = partial(SimpleHTTPRequestHandler, directory=str(folder))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+def test_the_site_gives_a_fresh_clone_the_trained_models(
+    run: Command, tiny: Path, tmp_path: Path
+) -> None:
+    assert "MB" in run(*MNIST, "site")
+    assert run("git", "status", "--porcelain") == ""
+    assert "Data and pipelines are up to date" in run("dvc", "status")
+    shutil.move(tiny / "public", tmp_path / "public")
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", str(tiny), str(clone))
+    shutil.copytree(tiny / "data/own", clone / "data/own", dirs_exist_ok=True)
+    in_clone = command_in(clone)
+    with served(tmp_path / "public") as address:
+        for file in ("report/index.html", "metrics/comparison.json"):
+            page = requests.get(f"{address}/{file}", timeout=60)
+            assert page.content == (tiny / file).read_bytes()
+        assert "report/index.html" in requests.get(address, timeout=60).text
+        in_clone("dvc", "remote", "add", "--default", "site", f"{address}/dvc")
+        in_clone("dvc", "pull")
+    assert "Data and pipelines are up to date" in in_clone("dvc", "status")
+    assert ran(in_clone("dvc", "repro")) == []
+    for name in MODELS:
+        weights = f"models/{name}.safetensors"
+        assert (clone / weights).read_bytes() == (tiny / weights).read_bytes()
+    images, _ = digits()
+    Image.fromarray(255 - images[1].repeat(4, 0).repeat(4, 1)).save(tmp_path / "one.png")
+    assert "Vision Transformer" in in_clone(*MNIST, "predict", str(tmp_path / "one.png"))
+
+
+def test_a_site_without_all_models_is_refused(run: Command, tiny: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "clone"
+    run("git", "clone", "--quiet", str(tiny), str(clone))
+    (line,) = command_in(clone)(*MNIST, "site", fails=True).splitlines()
+    assert "models/vit.safetensors" in line
+    assert "make repro" in line
+
+
+def test_a_tagged_model_is_an_artifact(run: Command, tiny: Path, tmp_path: Path) -> None:
+    artifacts = yaml.safe_load((tiny / "dvc.yaml").read_text())["artifacts"]
+    assert list(artifacts) == MODELS
+    run("git", "tag", "--annotate", "vit@v1.0.0", "--message", "The first Vision Transformer")
+    get = ("dvc", "artifacts", "get", str(tiny), "vit", "--rev", "v1.0.0")
+    command_in(tmp_path)(*get, "--out", "vit.safetensors")
+    weights = (tmp_path / "vit.safetensors").read_bytes()
+    assert weights == (tiny / "models/vit.safetensors").read_bytes()

@@ -1,0 +1,51 @@
+"""The commands that README.md and docs/ give are run, in a small copy of this repository."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.pipeline.conftest import command_in
+
+PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").glob("*.md"))]
+# Commands that are not run, each as a regular expression, and why.
+NOT_RUN = {
+    "make .*": "installs packages or takes hours",
+    "source .*": "the tests have the packages",
+    "torchrun --nnodes .*": "needs two machines",
+    "dvc queue start.*": "leaves workers in the background",
+    "python -m mnist qmnist .*": "downloads QMNIST",
+    "dvc exp run -S vgg16.input_size=96 .*": "needs a GPU",
+}
+
+
+def commands(page: str) -> list[str]:
+    """The commands in the shell blocks of a page, without comments."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = "".join(re.findall(r"^ *```sh\n(.*?)^ *```", text, re.M | re.S))
+    lines = re.sub(r" *\\\n *", " ", blocks).splitlines()
+    return [command for line in lines if (command := re.sub(r"(^|\s+)#.*", "", line).strip())]
+
+
+def not_run(command: str) -> list[str]:
+    return [pattern for pattern in NOT_RUN if re.fullmatch(pattern, command)]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if commands(page)])
+def test_the_commands_of_a_page_work(tiny: Path, tmp_path: Path, page: str) -> None:
+    folder = tmp_path / "repository"
+    shutil.copytree(tiny, folder, symlinks=True)
+    run = command_in(folder)
+    run("git", "init", "--quiet", "--bare", str(tmp_path / "origin"))
+    run("git", "remote", "add", "origin", str(tmp_path / "origin"))
+    for command in commands(page):
+        if not not_run(command):
+            here = command.replace("/mnt/shared", str(tmp_path))
+            assert "Traceback" not in run("bash", "-c", here)
+
+
+def test_every_command_that_is_not_run_is_in_the_documentation() -> None:
+    found = {name for page in PAGES for command in commands(page) for name in not_run(command)}
+    assert found == NOT_RUN.keys()
