@@ -141,6 +141,7 @@ def test_uci_digits_look_like_mnists(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (images.max(axis=(1, 2)) == 255).all()
     assert not images[:, :2].any()  # a box of 20 within 28
     assert 20 < images.mean() < 60  # MNIST: 33
+    assert (images >= 250).sum() > 0.15 * (images > 0).sum()  # full ink; MNIST: 0.39
 
     monkeypatch.setattr(uci_digits, "load_uci_digits", lambda: (images, labels))
     layer = nn.Linear(784, 10)
