@@ -16,14 +16,14 @@ METRICS, REPORT = Path("metrics"), Path("report")
 def main() -> None:
     params = load_params()
     results = read_results(METRICS, params)
-    comparison = compare(results)
+    comparison = round_numbers(compare(results))
     charts = make_charts(results, comparison, params.report.errors_shown)
     with new_folder(REPORT) as target:
         for chart in charts:
             write_text(target / f"figures/{chart.name}.svg", chart.svg)
         for name, template in (("index.html", "page.html.j2"), ("README.md", "page.md.j2")):
             write_text(target / name, render(template, results, comparison, charts))
-    write_json(METRICS / "comparison.json", round_numbers(comparison))
+    write_json(METRICS / "comparison.json", comparison)
 
 
 if __name__ == "__main__":

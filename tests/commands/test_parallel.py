@@ -57,7 +57,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(jobs: int, *, code: int = 0) -> str:
     result = subprocess.run(
-        [*COMMAND, str(jobs)], env=ENVIRONMENT, capture_output=True, text=True, timeout=120
+        [*COMMAND, str(jobs)], env=ENVIRONMENT, capture_output=True, text=True, timeout=300
     )
     assert result.returncode == code, result.stdout + result.stderr
     return result.stdout + result.stderr
@@ -141,7 +141,7 @@ def test_a_kill_ends_the_stages_and_the_next_run_goes_on(
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(number)
-    assert process.wait(timeout=60) == code
+    assert process.wait(timeout=300) == code
     assert not processes_in(project)
 
     events(project)
@@ -172,7 +172,7 @@ def test_a_lock_that_another_command_of_dvc_holds_is_waited_for(project: Path) -
         time.sleep(0.02)
     time.sleep(10)  # DVC has started and waits
     lock.unlock()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=300) == 0
     assert is_up_to_date()
 
 

@@ -39,9 +39,10 @@ def test_quick_leaves_everything_as_it_was_and_gives_a_report(run: Command, tiny
         assert files_of(tiny) == before
         assert run("git", "status", "--porcelain").split() == ["M", "README.md"]
         assert run("git", "stash", "list") == ""
-    page = tiny / "quick/report/index.html"
+    page, gallery = tiny / "quick/report/index.html", "report/figures/errors.svg"
     assert f"The report: {page.relative_to(tiny)}" in output
-    assert page.read_bytes() != (tiny / "report/index.html").read_bytes()
+    assert page.is_file()
+    assert (tiny / "quick" / gallery).read_bytes() != (tiny / gallery).read_bytes()
     for name in MODELS:
         accuracy = json.loads((tiny / f"metrics/test/{name}.json").read_text())["accuracy"]
         assert f"{name:8} {accuracy:.2%}" in output
