@@ -138,7 +138,7 @@ def read_figures(
 
 
 def _write(rows: Sequence[dict[str, Any]], errors: Errors) -> None:
-    """Write both files; the second, which the first refers to, is written before it."""
+    """Write both files, the errors first: a row without its errors would be trained again."""
     wrong = [
         (row["model"], row["seed"], image, predicted)
         for row in rows

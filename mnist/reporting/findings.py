@@ -9,17 +9,19 @@ SIGNIFICANT = 0.05
 
 
 def title(results: Results, comparison: Mapping[str, Any]) -> str:
-    """Put the comparison into one line."""
+    """Write the headline: who leads, and what the cheapest model gives for its cost."""
     best, costs = comparison["ranking"][0], comparison["cost"]
-    text = f"{results.titles[best]} leads on {results.data}"
     if len(results.models) == 1:
         return f"{results.titles[best]} on {results.data}"
+    text = f"{results.titles[best]} leads on {results.data}"
     cheapest = min(costs, key=lambda name: costs[name]["train_tflop"])
     if cheapest == best:
-        return f"{text}, with the cheapest training"
+        near = sum(p["better"] == best and p["p_holm"] >= SIGNIFICANT for p in comparison["pairs"])
+        others = f"; {near} of the {len(results.models) - 1} others within chance" if near else ""
+        return f"{text}, with the cheapest training{others}"
     (pair,) = (p for p in comparison["pairs"] if (p["better"], p["worse"]) == (best, cheapest))
     share = _ratio(costs[best]["train_tflop"] / costs[cheapest]["train_tflop"])
-    apart = "is within chance" if pair["p_holm"] >= SIGNIFICANT else "comes close"
+    apart = "is within chance" if pair["p_holm"] >= SIGNIFICANT else "makes more errors"
     return f"{text}; {results.titles[cheapest]} {apart} for {share} of the training"
 
 
@@ -109,8 +111,8 @@ def common_errors(results: Results, comparison: Mapping[str, Any]) -> str:
     if not read:
         return f"{text}."
     return (
-        f"{text}; {read} of these {missed} carry a label that most of five people rejected "
-        "(Northcutt et al., 2021), and there all models read what those people saw."
+        f"{text}. Most of five people rejected the label of {read} of these {missed} (Northcutt et "
+        "al., 2021), and there all models read what those people saw."
     )
 
 

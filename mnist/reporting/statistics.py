@@ -76,6 +76,9 @@ def interval(values: np.ndarray) -> list[float]:
 def bootstrap_p(differences: np.ndarray) -> float:
     """Return the two-sided p-value of the hypothesis that the difference is 0.
 
+    Where two models differ on a few images only, it is too small: with four images, all in favour
+    of one model, it is 0.04, and McNemar's exact one 0.125.
+
     Args:
         differences: (resamples,) of a difference.
 

@@ -134,7 +134,13 @@ def test_a_kill_ends_the_stages_and_the_next_run_goes_on(
 ) -> None:
     for name in ("left", "right"):
         (project / f"{name}.py").write_text(f"pathlib.Path('{name}.here').touch(); time.sleep(600)")
-    process = subprocess.Popen([*COMMAND, "2"], env=ENVIRONMENT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [*COMMAND, "2"],
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        # A shell makes what it runs in the background ignore Ctrl-C; pytest may be there.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 60
     while not all((project / f"{name}.here").exists() for name in ("left", "right")):
         assert process.poll() is None

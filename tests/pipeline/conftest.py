@@ -4,6 +4,7 @@ import csv
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 from safetensors.torch import save_file
 
 from mnist.atomic_io import sha256
@@ -32,10 +34,29 @@ def git_files() -> list[str]:
     return [name for name in result.stdout.splitlines() if (ROOT / name).is_file()]
 
 
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
+    """The tiny repository, built once for all workers of pytest."""
+    shared = tmp_path_factory.getbasetemp()
+    shared = shared if worker_id == "master" else shared.parent
+    folder, finished = shared / "tiny", shared / "tiny.finished"
+    with FileLock(shared / "tiny.lock"):
+        if not finished.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            build(folder)
+            finished.touch()
+    return folder
+
+
 @pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository of its own: the code, small parameters, the four IDX files of small digits."""
-    folder = tmp_path_factory.mktemp("tiny")
+def tiny(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the tiny repository, for the tests of one file."""
+    return shutil.copytree(built, tmp_path_factory.mktemp("tiny") / "repository", symlinks=True)
+
+
+def build(folder: Path) -> None:
+    """Make a repository of the code, small parameters and small digits, and run its pipeline."""
     for name in git_files():
         if not name.startswith(("tests/", "report/", "metrics/")) and name != "dvc.lock":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -64,10 +85,10 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run("git", "config", "user.email", "test@example.org")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "tiny")
-    run("dvc", "repro")
+    # Two jobs take half the time; test_commands.py compares their files with those of one.
+    run(sys.executable, "-m", "mnist", "parallel", "--jobs", "2")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "first results")
-    return folder
 
 
 def publish_small_data(folder: Path) -> None:

@@ -238,7 +238,7 @@ def test_labels_of_mnist_are_corrected(results: Results) -> None:
     assert comparison["wrong_by_all"] == [5, 947, 2130]
     assert corrected["read_by_all"] == [947]
     text = findings.common_errors(replace(results, models=(cnn,)), comparison)
-    assert "3 of them by all; 1 of these 3 carry a label that most of five people rejected" in text
+    assert "3 of them by all. Most of five people rejected the label of 1 of these 3" in text
 
 
 def test_risk_is_counted_among_the_most_certain() -> None:
@@ -270,6 +270,23 @@ def test_the_cheapest_model_is_compared_with_the_best(results: Results) -> None:
     results = replace(results, models=(with_errors(cnn, range(20)), vit))
     text = findings.cost(results, compare(results))
     assert "CNN also has the cheapest training (1 TFLOP)" in text
+
+
+def test_the_title_says_who_leads_and_what_is_within_chance(results: Results) -> None:
+    cnn, vit = results.models[0], results.models[4]
+
+    def title(cnn_errors: int, vit_errors: int) -> str:
+        others = range(100, 100 + vit_errors)
+        models = (with_errors(cnn, range(cnn_errors)), with_errors(vit, others))
+        made = replace(results, models=models)
+        return findings.title(made, compare(made))
+
+    leads = "CNN leads on MNIST, with the cheapest training"
+    assert title(20, 24) == f"{leads}; 1 of the 1 others within chance"
+    assert title(20, 90) == leads
+    other = "Vision Transformer leads on MNIST; CNN"
+    assert title(24, 20) == f"{other} is within chance for 1/5 of the training"
+    assert title(90, 20) == f"{other} makes more errors for 1/5 of the training"
 
 
 def test_the_most_robust_model_is_named_and_ranked(results: Results) -> None:
