@@ -79,7 +79,9 @@ def sha256(path: str | Path) -> str:
 
 def _flush_to_disk(path: Path) -> None:
     """Return once a file's content, or a folder's list of names, would survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
+    if path.is_dir() and os.name == "nt":
+        return  # Windows cannot open a folder
+    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

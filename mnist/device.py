@@ -2,10 +2,10 @@
 
 import os
 import platform
-import resource
 import sys
 from pathlib import Path
 
+import psutil
 import torch
 
 from mnist import portable
@@ -68,5 +68,9 @@ def cpu_name() -> str:
 
 def peak_memory_mb() -> float:
     """Most resident memory that this process has had, in MB."""
+    try:
+        import resource
+    except ModuleNotFoundError:  # on Windows
+        return psutil.Process().memory_info().peak_wset / 1e6  # type: ignore[attr-defined]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -42,6 +42,7 @@ STAGES = {
 }
 COMMAND = (sys.executable, "-m", "mnist", "parallel", "--jobs")
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+ENVIRONMENT.pop("OMP_WAIT_POLICY", None)
 
 
 @pytest.fixture
@@ -85,7 +86,9 @@ def meet(project: Path) -> None:
 
 def test_independent_stages_run_at_the_same_time_and_the_others_in_order(project: Path) -> None:
     meet(project)
+    (project / "first.py").write_text("import os; print(os.environ['OMP_WAIT_POLICY'])")
     output = run(2)
+    assert "first: PASSIVE\n" in output  # threads that wait leave the cores to other stages
     lines = events(project)
     assert lines[:2] == ["first begins", "first ends"]
     assert set(lines[2:4]) == {"left begins", "right begins"}
