@@ -85,7 +85,7 @@ def build(folder: Path) -> None:
     run("git", "config", "user.email", "test@example.org")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "tiny")
-    # Two jobs take half the time; test_commands.py compares their files with those of one.
+    # Two jobs take half the time; test_workflows.py compares a model's files with those of one.
     run(sys.executable, "-m", "mnist", "parallel", "--jobs", "2")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "first results")

@@ -76,19 +76,6 @@ def test_the_settings_of_quick_are_possible_and_change_every_training(tmp_path: 
     assert {f"{name}.epochs" for name in MODELS} <= quick.SETTINGS.keys()
 
 
-def test_several_jobs_give_the_files_of_one(run: Command, tiny: Path, tmp_path: Path) -> None:
-    clone = tmp_path / "clone"
-    run("git", "clone", "--quiet", str(tiny), str(clone))
-    shutil.copytree(tiny / "data/own", clone / "data/own", dirs_exist_ok=True)
-    in_clone = command_in(clone)
-    (clone / "dvc.lock").unlink()
-    in_clone("dvc", "repro")  # one after the other; `tiny` was made by two jobs
-    one, two = (yaml.safe_load((folder / "dvc.lock").read_text()) for folder in (clone, tiny))
-    assert two == one
-    assert in_clone("git", "diff", "--name-only", "--", "metrics", "report") == ""
-    assert ran(run("dvc", "repro")) == []
-
-
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """Serve the files of `folder` on the loopback interface; gives the address."""
