@@ -1,6 +1,7 @@
 """Stage `evaluate@<model>`: one model on the test split, the same for every model."""
 
 import argparse
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,11 @@ def main() -> None:
     batch_size = settings.scenes_batch_size if detects else settings.batch_size
 
     # Temperature and limits are chosen on the validation split, like everything else.
-    images, targets = load_arrays(Path("data/mnist/validation.npz"), device)
-    logits = predict(model, images, batch_size).logits
-    temperature = fit_temperature(logits, targets.cpu().numpy())
-    ood_limits = choose_limits(images.cpu().numpy(), logits, temperature)
+    validation, targets = load_arrays(Path("data/mnist/validation.npz"), device)
+    validation_labels = targets.cpu().numpy()
+    logits = predict(model, validation, batch_size).logits
+    temperature = fit_temperature(logits, validation_labels)
+    ood_limits = choose_limits(validation.cpu().numpy(), logits, temperature)
 
     images, targets = load_arrays(Path("data/mnist/test.npz"), device)
     labels = targets.cpu().numpy()
@@ -48,7 +50,8 @@ def main() -> None:
     metrics["flops"] = count_flops(model, images[:1])
     metrics["file_bytes"] = path.stat().st_size
 
-    shown: dict[str, Any] = {"weights_sha256": sha256(path)}
+    md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+    shown: dict[str, Any] = {"weights_sha256": sha256(path), "weights_md5": md5}
     shown |= examples.describe(model, images, labels, predictions, settings)
     if detects:
         from mnist.evaluation import detection  # seconds, which classifiers need not wait
@@ -60,7 +63,7 @@ def main() -> None:
     if is_mnist(labels):
         metrics["uci_digits"] = uci_accuracy(model, batch_size, device)
         if is_supported(model):
-            shown["page"] = export_weights(model, images)
+            shown["page"] = export_weights(model, images, validation, validation_labels)
 
     metrics = round_numbers(metrics)
     headline = {key: metrics.pop(key) for key in HEADLINE if key in metrics}

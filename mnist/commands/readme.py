@@ -52,8 +52,9 @@ def make_blocks(metrics: Path, params: Params) -> dict[str, str]:
     return {
         "findings": "".join(f"- {text}\n" for text in findings.headline(results, comparison)),
         "results": markdown.table(table.columns, table.rows)
-        + "\nTest accuracy: mean ± standard deviation over n seeds. F1-score and errors: of the "
-        "committed seed. The training of Faster R-CNN includes the CNN's, from which it starts.\n",
+        + "\nTest accuracy, F1-score and errors: means over n seeds (± standard deviation). Lab: "
+        "the accuracy that the lab reported. TFLOP: 10¹² floating-point operations. The training "
+        "of Faster R-CNN includes the CNN's, from which it starts.\n",
         "benchmark": benchmark_markdown(results.benchmark),
         "lab": markdown.table((title, "Test accuracy", *columns), lab_rows)
         + "\nTest accuracy: mean ± standard deviation over n seeds. "

@@ -13,11 +13,14 @@ catch most of these:
 So at most 3 % of the validation digits are called unlike. These shares were chosen with synthetic
 letters, scribbles, dots, dashes and noise (tests/non_digits.py); no test digit was used.
 docs/predict.md gives the share of each kind that each model catches.
+
+A network may be sure that a letter is a digit. The canvas of the report has one more limit, on the
+distance of the CNN's features from those of digits (Lee et al., 2018): `TypicalFeatures`.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,7 @@ from scipy.special import softmax
 CONFIDENCE_SHARE = 0.02  # of the validation digits, below the limit
 INK_SHARE = 0.005  # half of it on each side
 OUTLINE_SHARE = 0.005
+REMOTE_SHARE = 0.01
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,35 @@ def choose_limits(images: np.ndarray, logits: np.ndarray, temperature: float) ->
         ink=(float(low), float(high)),
         longest_outline=float(np.quantile(outline(images), 1 - OUTLINE_SHARE)),
     )
+
+
+@dataclass(frozen=True)
+class TypicalFeatures:
+    """Where a network's features of digits lie: a normal distribution per class, one covariance."""
+
+    whitening: np.ndarray
+    """(channels, channels): after it, the covariance is the identity"""
+    means: np.ndarray
+    """(classes, channels) of the classes, after whitening"""
+    largest: float
+    """squared distance from the nearest mean that REMOTE_SHARE of the digits exceed"""
+
+    def remoteness(self, features: np.ndarray) -> np.ndarray:
+        """Return the squared Mahalanobis distances (N,) as multiples of `largest`."""
+        white = features @ self.whitening.T
+        return ((white[:, None] - self.means) ** 2).sum(axis=2).min(axis=1) / self.largest
+
+
+def fit_typical(features: np.ndarray, labels: np.ndarray) -> TypicalFeatures:
+    """Fit float64 features (N, channels) of digits with labels (N,)."""
+    _, classes = np.unique(labels, return_inverse=True)
+    means = np.stack([features[classes == i].mean(axis=0) for i in range(classes.max() + 1)])
+    covariance = np.cov((features - means[classes]).T)
+    covariance += 1e-3 * covariance.diagonal().mean() * np.eye(len(covariance))  # invertible
+    whitening = np.linalg.inv(np.linalg.cholesky(covariance))
+    typical = TypicalFeatures(whitening, means @ whitening.T, largest=1)
+    limit = float(np.quantile(typical.remoteness(features), 1 - REMOTE_SHARE))
+    return replace(typical, largest=limit)
 
 
 def read_limits(path: Path) -> Limits | None:

@@ -8,10 +8,12 @@ import copy
 import zlib
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from mnist.evaluation.out_of_distribution import fit_typical
 from mnist.models.inference import PIXEL_MEAN, PIXEL_STD, predict_logits
 
 CHECKED = 200  # test digits whose probabilities are kept, to hold the page's against
@@ -27,12 +29,19 @@ def is_supported(model: nn.Module) -> bool:
     return kind == "CNN"
 
 
-def export_weights(model: nn.Module, images: Tensor) -> dict[str, Any]:
+def export_weights(
+    model: nn.Module, images: Tensor, validation: Tensor, labels: np.ndarray
+) -> dict[str, Any]:
     """Export `model`, and what it predicts for the first of the uint8 digits (N, 28, 28).
+
+    Args:
+        validation: uint8 (M, 28, 28), by which `typical` is chosen.
+        labels: (M,) their classes.
 
     Returns:
         `layers`, in order; `check`: the digits, and the probabilities that the model gives them
-        as it is (`exact`) and with its weights rounded to 8 bits (`rounded`), as on the page.
+        as it is (`exact`) and with its weights rounded to 8 bits (`rounded`), as on the page; of
+        the CNN also `typical`: where the features of digits lie.
     """
     rounded = copy.deepcopy(model).eval()
     for module in list(rounded.modules()):
@@ -43,22 +52,33 @@ def export_weights(model: nn.Module, images: Tensor) -> dict[str, Any]:
             if parameter.ndim > 1 and parameter.shape[0] > 1:
                 steps, scale = _eight_bits(parameter)
                 parameter.copy_((steps * scale).view_as(parameter))
-    layers = _vit(rounded) if type(model).__name__ == "ViT" else _cnn(rounded)
     digits = images[:CHECKED]
-    probabilities = {
-        name: predict_logits(m, digits, CHECKED).softmax(dim=1)
-        for name, m in (("exact", model), ("rounded", rounded))
-    }
-    return {
-        "mean": PIXEL_MEAN,
-        "std": PIXEL_STD,
-        "layers": layers,
-        "check": {"pixels": _text(zlib.compress(digits.cpu().numpy().tobytes(), 9))}
-        | {
-            name: [[round(x, 5) for x in row] for row in p.tolist()]
-            for name, p in probabilities.items()
-        },
-    }
+    check: dict[str, Any] = {"pixels": _text(zlib.compress(digits.cpu().numpy().tobytes(), 9))}
+    for name, checked in (("exact", model), ("rounded", rounded)):
+        probabilities = predict_logits(checked, digits, CHECKED).softmax(dim=1)
+        check[name] = [[round(x, 5) for x in row] for row in probabilities.tolist()]
+    exported: dict[str, Any] = {"mean": PIXEL_MEAN, "std": PIXEL_STD}
+    if type(model).__name__ == "ViT":
+        exported["layers"] = _vit(rounded)
+    else:
+        exported["layers"] = _cnn(rounded)
+        typical = fit_typical(_features(rounded, validation), labels)
+        exported["typical"] = {
+            "whitening": _floats(typical.whitening),
+            "means": _floats(typical.means),
+            "largest": typical.largest,
+        }
+        check["remoteness"] = typical.remoteness(_features(rounded, digits)).tolist()
+    return exported | {"check": check}
+
+
+def _features(model: Any, images: Tensor) -> np.ndarray:
+    """Return the input of the CNN's head, float64 (N, channels)."""
+    found: list[Tensor] = []
+    hook = model.head.register_forward_pre_hook(lambda _, inputs: found.append(inputs[0]))
+    predict_logits(model, images, CHECKED)
+    hook.remove()
+    return torch.cat(found).cpu().double().numpy()
 
 
 def _cnn(model: Any) -> list[Layer]:
@@ -143,8 +163,9 @@ def _fold_normalisation(layers: nn.Sequential) -> None:
             layers[i + 1] = nn.Identity()
 
 
-def _floats(values: Tensor) -> str:
-    return _text(values.detach().cpu().numpy().astype("<f4").tobytes())
+def _floats(values: Tensor | np.ndarray) -> str:
+    values = values.detach().cpu().numpy() if isinstance(values, Tensor) else values
+    return _text(values.astype("<f4").tobytes())
 
 
 def _text(data: bytes) -> str:

@@ -17,11 +17,11 @@ def title(results: Results, comparison: Mapping[str, Any]) -> str:
     cheapest = min(costs, key=lambda name: costs[name]["train_tflop"])
     if cheapest == best:
         near = sum(p["better"] == best and p["p_holm"] >= SIGNIFICANT for p in comparison["pairs"])
-        others = f"; {near} of the {len(results.models) - 1} others within chance" if near else ""
-        return f"{text}, with the cheapest training{others}"
+        others = f"{near} of the {len(results.models) - 1} others not significantly worse"
+        return f"{text}, with the cheapest training" + (f"; {others}" if near else "")
     (pair,) = (p for p in comparison["pairs"] if (p["better"], p["worse"]) == (best, cheapest))
     share = _ratio(costs[best]["train_tflop"] / costs[cheapest]["train_tflop"])
-    apart = "is within chance" if pair["p_holm"] >= SIGNIFICANT else "makes more errors"
+    apart = "makes more errors" if pair["p_holm"] < SIGNIFICANT else "is not significantly worse"
     return f"{text}; {results.titles[cheapest]} {apart} for {share} of the training"
 
 
@@ -73,11 +73,11 @@ def differences(results: Results, comparison: Mapping[str, Any]) -> str:
             found.setdefault(pair["better"], []).append(titles[pair["worse"]])
     count = sum(map(len, found.values()))
     if not count:
-        return f"No difference between the models is more than chance ({test})."
+        return f"No difference between the models is significant ({test})."
     better = "; ".join(
         f"{titles[name]} is better than {_and(worse)}" for name, worse in found.items()
     )
-    return f"{count} of {len(pairs)} differences are more than chance ({test}): {better}."
+    return f"{count} of {len(pairs)} differences are significant ({test}): {better}."
 
 
 def cost(results: Results, comparison: Mapping[str, Any]) -> str:
@@ -117,15 +117,15 @@ def common_errors(results: Results, comparison: Mapping[str, Any]) -> str:
 
 
 def lab(results: Results, comparison: Mapping[str, Any]) -> str:
-    """Say which models are better than the lab's by more than chance."""
+    """Say which models are significantly better than the lab's."""
     groups: dict[str, list[str]] = {}
     for name, found in comparison["lab"].items():
         if found["p_holm"] >= SIGNIFICANT:
-            group = "no more than chance apart"
+            group = "not significantly different"
         elif found["accuracy"] > found["lab_accuracy"]:
-            group = "better by more than chance"
+            group = "significantly better"
         else:
-            group = "worse by more than chance"
+            group = "significantly worse"
         figures = f"{found['accuracy']:.2%} against {found['lab_accuracy']:.2%}"
         text = f"{results.titles[name]} ({figures}, {_p(found['p_holm'])})"
         groups.setdefault(group, []).append(text)

@@ -23,6 +23,7 @@ class ModelResult:
     """The files of one model; all rates are 0..1."""
 
     name: str
+    recipe: dict[str, Any]  # its section of params.yaml
     metrics: dict[str, Any]  # metrics/test/<model>.json
     details: dict[str, Any]  # metrics/details/<model>.json
     training: dict[str, Any]  # metrics/train/<model>.json
@@ -97,7 +98,7 @@ def read_results(metrics: Path, params: Params) -> Results:
         UserError: one is missing or damaged.
     """
     timings = read_json(metrics / "timing.json")
-    models = tuple(_read_model(metrics, name, timings) for name in params.models)
+    models = tuple(_read_model(metrics, name, params, timings) for name in params.models)
     return Results(
         data=params.data.name,
         classes=tuple(params.data.classes),
@@ -107,7 +108,7 @@ def read_results(metrics: Path, params: Params) -> Results:
     )
 
 
-def _read_model(metrics: Path, name: str, timings: dict[str, Any]) -> ModelResult:
+def _read_model(metrics: Path, name: str, params: Params, timings: dict[str, Any]) -> ModelResult:
     path = metrics / f"predictions/{name}.csv"
     with _reading(path):
         predictions = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, encoding="utf-8")
@@ -121,12 +122,14 @@ def _read_model(metrics: Path, name: str, timings: dict[str, Any]) -> ModelResul
     with _reading(path):
         curve = [{key: float(value) for key, value in row.items()} for row in read_csv(path)]
     examples = read_json(metrics / f"examples/{name}.json")
+    headline = read_json(metrics / f"test/{name}.json")
     timing = timings.get(name)
     if timing and timing["weights_sha256"] != examples["weights_sha256"]:
         timing = None
     return ModelResult(
         name=name,
-        metrics=read_json(metrics / f"test/{name}.json"),
+        recipe=getattr(params, name).model_dump(),
+        metrics=headline,
         details=read_json(metrics / f"details/{name}.json"),
         training=read_json(metrics / f"train/{name}.json"),
         curve=curve,
@@ -140,7 +143,9 @@ def _read_model(metrics: Path, name: str, timings: dict[str, Any]) -> ModelResul
         attacks=read_csv(metrics / f"attacks/{name}.csv"),
         examples=examples,
         timing=timing,
-        runs=read_seed_runs(metrics, name, examples["weights_sha256"], predicted != labels),
+        runs=read_seed_runs(
+            metrics, name, examples["weights_sha256"], predicted != labels, headline["f1_macro"]
+        ),
     )
 
 

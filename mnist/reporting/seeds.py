@@ -17,6 +17,8 @@ class SeedRuns:
     """bool (n, images): which test images each training misclassifies"""
     val_accuracy: np.ndarray
     """(n,), 0..1; NaN where it is not known"""
+    f1_macro: np.ndarray
+    """(n,), on the test split, 0..1"""
 
     @property
     def n(self) -> int:
@@ -40,7 +42,7 @@ class SeedRuns:
 
 
 def read_seed_runs(
-    folder: Path, model: str, weights_sha256: str, wrong_at_hand: np.ndarray
+    folder: Path, model: str, weights_sha256: str, wrong_at_hand: np.ndarray, f1_at_hand: float
 ) -> SeedRuns:
     """Read the trainings of `model` by the recipe that gave the weights at hand.
 
@@ -50,6 +52,7 @@ def read_seed_runs(
     Args:
         folder: metrics/.
         wrong_at_hand: bool (images,): which images the model at hand misclassifies.
+        f1_at_hand: its F1-score.
 
     Raises:
         UserError: a file is missing or damaged, or the two do not belong together.
@@ -58,7 +61,7 @@ def read_seed_runs(
     recipes = {row["recipe"] for row in of_model if row["weights_sha256"] == weights_sha256}
     rows = [row for row in of_model if row["recipe"] in recipes]
     if not rows:
-        return SeedRuns(wrong_at_hand[None], np.array([np.nan]))
+        return SeedRuns(wrong_at_hand[None], np.array([np.nan]), np.array([f1_at_hand]))
     path = folder / "seed_errors.csv"
     errors = read_errors(path)
     wrong = np.zeros((len(rows), len(wrong_at_hand)), dtype=bool)
@@ -70,4 +73,7 @@ def read_seed_runs(
                 f"`git checkout {folder}` restores both."
             )
         wrong[i, images] = True
-    return SeedRuns(wrong, np.array([float(row["val_accuracy"]) for row in rows]))
+    val_accuracy, f1_macro = (
+        np.array([float(row[column]) for row in rows]) for column in ("val_accuracy", "f1_macro")
+    )
+    return SeedRuns(wrong, val_accuracy, f1_macro)

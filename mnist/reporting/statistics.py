@@ -1,4 +1,4 @@
-"""Whether models differ by more than chance on the same test images, and how precise a rate is."""
+"""Whether models differ significantly on the same test images, and how precise a rate is."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,5 +1,6 @@
 """The report's tables below the leaderboard, each with its description."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ def make_tables(results: Results, comparison: Mapping[str, Any]) -> dict[str, Ta
         differences(results, comparison),
         seeds(results),
         recipes(results),
+        hyperparameters(results),
         calibration(results),
         risk_coverage(results, comparison),
         corrupted(results, comparison),
@@ -52,9 +54,9 @@ def headline(results: Results, comparison: Mapping[str, Any]) -> Table:
             (
                 result.title,
                 accuracy(result),
-                f"{result.metrics['f1_macro']:.2%}",
+                f"{result.runs.f1_macro.mean():.2%}",
                 UNKNOWN if lab.accuracy is None else f"{lab.accuracy:.2%}",
-                str(result.metrics["errors"]),
+                f"{result.runs.mean * len(results.labels):.1f}".removesuffix(".0"),
                 f"{costs['parameters']:,}",
                 f"{costs['train_tflop']:.3g}",
                 _training_time(result, costs["train_seconds"]),
@@ -90,10 +92,11 @@ def differences(results: Results, comparison: Mapping[str, Any]) -> Table:
         for pair in comparison["pairs"]
     ]
     description = (
-        "Difference: of the mean test errors, in points, with its 95% interval and p-value from a "
-        "bootstrap that draws seeds and test images together (Owen, 2007); McNemar's exact test "
-        "compares the committed seeds: how many images only the first, and only the second model "
-        "classifies correctly. Both p-values are corrected for the number of pairs (Holm, 1979)."
+        "Difference: of the mean test errors, in percentage points, with its 95% interval and "
+        "p-value from a bootstrap that draws seeds and test images together (Owen, 2007); "
+        "McNemar's exact test compares the committed seeds: how many images only the first, and "
+        "only the second model classifies correctly. Both p-values are corrected for the number of "
+        "pairs (Holm, 1979); the intervals are of one pair at a time."
     )
     if results.is_mnist:
         description += (
@@ -166,8 +169,33 @@ def recipes(results: Results) -> Table:
         rows,
         "The training losses are on augmented images and smoothed labels, which keep them from "
         "falling to 0; of a detector it is the sum of its losses."
+        + " The time of a model that starts from another trained model is without that one's."
         + (" In brackets: the lab's." if results.is_mnist else ""),
     )
+
+
+def hyperparameters(results: Results) -> Table:
+    """Make the table of the models' sections of params.yaml, a row per key."""
+    sections = {r.name: _flatten(r.recipe) for r in results.models}
+    keys = dict.fromkeys(key for section in sections.values() for key in section)
+    return Table(
+        "hyperparameters",
+        "Hyperparameters",
+        ("Key", *(r.title for r in results.models)),
+        [(key, *(section.get(key, "") for section in sections.values())) for key in keys],
+        "As in params.yaml, which explains each key.",
+    )
+
+
+def _flatten(section: Mapping[str, Any]) -> dict[str, str]:
+    """Write {"scenes": {"side": 64}} as {"scenes.side": "64"}."""
+    values: dict[str, str] = {}
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            values |= {f"{key}.{inner}": text for inner, text in _flatten(value).items()}
+        else:
+            values[key] = json.dumps(value).strip("[]").replace('"', "")
+    return values
 
 
 def calibration(results: Results) -> Table:
@@ -279,12 +307,12 @@ def environment(results: Results) -> Table:
     return Table(
         "environment",
         "The committed trainings",
-        ("Model", "SHA-256 of the weights", "Device", "CPU", "Threads", "Portable", "PyTorch",
+        ("Model", "MD5 of the weights", "Device", "CPU", "Threads", "Portable", "PyTorch",
          "Peak memory"),
         [
             (
                 r.title,
-                r.examples["weights_sha256"][:16],
+                r.examples["weights_md5"][:16],
                 r.timing["device"],
                 r.timing["cpu"],
                 str(r.timing["threads"]),
@@ -295,8 +323,8 @@ def environment(results: Results) -> Table:
             for r in results.models
             if r.timing
         ],
-        "The first 16 characters of the hash. Portable: with the same bits on every x86-64 CPU "
-        "with AVX2.",
+        "MD5: the first 16 characters of the hash that dvc.lock names. Portable: with the "
+        "same bits on every x86-64 CPU with AVX2.",
     )  # fmt: skip
 
 

@@ -147,7 +147,7 @@ def test_the_stage_measures_the_test_split_with_the_temperature_of_the_validatio
         assert sum(gaps) / len(labels) == pytest.approx(ece, abs=1e-5)
 
     shown = read_json(workspace / "metrics/examples/cnn.json")
-    assert shown.keys() == {"weights_sha256", "misclassified", "corruptions"}
+    assert shown.keys() == {"weights_sha256", "weights_md5", "misclassified", "corruptions"}
     assert shown["weights_sha256"] == sha256(workspace / "models/cnn.safetensors")
     assert len(shown["misclassified"]) == headline["errors"]
 

@@ -13,6 +13,7 @@ from mnist.atomic_io import write_json
 from mnist.evaluation.out_of_distribution import (
     Limits,
     choose_limits,
+    fit_typical,
     ink,
     is_unlike,
     outline,
@@ -43,6 +44,23 @@ def test_each_limit_is_passed_by_its_share_of_the_digits() -> None:
     assert (ink(images) > limits.ink[1]).mean() == pytest.approx(0.0025)
     assert (outline(images) > limits.longest_outline).mean() == pytest.approx(0.005)
     assert 0.02 < is_unlike(images, logits, limits).mean() <= 0.03
+
+
+def test_features_far_from_every_class_are_remote() -> None:
+    random = np.random.default_rng(0)
+    labels = np.repeat([0, 3], 1000)
+    spread = np.array([[1.0, 0.9], [0.0, 0.1]])  # a narrow band, rising to the right
+    centres = np.where(labels[:, None] == 0, [0, 0], [20, 0])
+    features = random.normal(size=(2000, 2)) @ spread + centres
+    typical = fit_typical(features, labels)
+    remoteness = typical.remoteness(features)
+    assert (remoteness > 1).mean() == pytest.approx(0.01)
+    # In units of the band's standard deviations: 1 along it, and 1 or 14 across.
+    near, along, across, between = typical.remoteness(
+        np.array([[0.0, 0.0], [20 + 2.0, 1.8], [20 + 1.0, -0.9], [10.0, 0.0]])
+    )
+    assert near < 0.1
+    assert along < 1 < across < between
 
 
 def test_any_limit_makes_a_picture_unlike() -> None:

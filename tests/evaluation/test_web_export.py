@@ -108,8 +108,8 @@ def logits(page: dict[str, Any], image: np.ndarray) -> np.ndarray:
 def test_the_exported_layers_compute_the_model(params: Params, name: str) -> None:
     model = decisive(name, params)
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    images, _ = as_tensors(slice(20))
-    page = export_weights(model, images)
+    images, labels = as_tensors(slice(20))
+    page = export_weights(model, images, images, labels.numpy())
     computed = np.stack([logits(page, image) for image in images.numpy()])
     exact = predict_logits(model, images, 20)
     assert exact.std() > 1  # logits that differ show a fault
@@ -119,6 +119,7 @@ def test_the_exported_layers_compute_the_model(params: Params, name: str) -> Non
     np.testing.assert_allclose(check["exact"], exact.softmax(dim=1), atol=1e-5)
     assert check["rounded"] != check["exact"]
     assert zlib.decompress(base64.b64decode(check["pixels"])) == images.numpy().tobytes()
+    assert ("typical" in page) == ("remoteness" in check) == (name == "cnn")
     assert all(value.equal(before[key]) for key, value in model.state_dict().items())
 
 

@@ -119,6 +119,7 @@ def write_seeds(
         sha = f"sha of {model}" if seed == 1 else f"{model} of seed {seed}"
         figures = {"model": model, "seed": seed, "weights_sha256": sha, "errors": len(images)}
         figures |= {"recipe": (recipes or {}).get((model, seed), "recipe"), "val_accuracy": 0.99}
+        figures |= {"f1_macro": 1 - len(images) / 100}
         rows.append([figures.get(column, 0.5) for column in COLUMNS])
         errors += [(model, seed, image, 0) for image in images]
     write_csv(folder / "seeds.csv", ",".join(COLUMNS), rows)
@@ -154,6 +155,7 @@ def _write_model(
     }
     examples: dict[str, Any] = {
         "weights_sha256": f"sha of {name}",
+        "weights_md5": f"md5 of {name}",
         "misclassified": [
             {"index": int(i), "actual": int(labels[i]), "predicted": int(predicted[i])}
             | {"probability": 0.91, "pixels": grey(100)}

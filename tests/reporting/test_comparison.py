@@ -40,7 +40,7 @@ def with_errors(result: ModelResult, *wrong: range, images: int = 10_000) -> Mod
         labels=labels,
         predicted=rows[0].astype(int),
         probabilities=np.eye(10)[rows[0].astype(int)] * 0.9 + 0.01,
-        runs=SeedRuns(rows, np.full(len(rows), 0.99)),
+        runs=SeedRuns(rows, *np.full((2, len(rows)), 0.99)),
     )
 
 
@@ -126,10 +126,10 @@ def test_p_values_are_corrected_for_the_number_of_pairs(tmp_path: Path) -> None:
     ("p_values", "said"),
     [
         ([], "only one model"),
-        ([0.2, 0.5], "No difference between the models is more than chance"),
+        ([0.2, 0.5], "No difference between the models is significant"),
         (
             [0.001],
-            "1 of 1 differences are more than chance (bootstrap over seeds and images, Holm's",
+            "1 of 1 differences are significant (bootstrap over seeds and images, Holm's",
         ),
         ([0.001, 0.5, 0.002], "2 of 3 differences"),
     ],
@@ -149,10 +149,10 @@ def test_the_significant_differences_are_named(
 @pytest.mark.parametrize(
     ("errors", "name", "said"),
     [
-        (43, "cnn", "better by more than chance: CNN (99.57% against 98.50%, p < 0.001)"),
-        (53, "alexnet", "no more than chance apart: AlexNet (99.47% against 99.60%, p = 0.21)"),
-        (51, "vgg16", "better by more than chance: VGG16 (99.49% against 99.21%, p = 0.017)"),
-        (80, "alexnet", "worse by more than chance: AlexNet (99.20% against 99.60%, p < 0.001)"),
+        (43, "cnn", "significantly better: CNN (99.57% against 98.50%, p < 0.001)"),
+        (53, "alexnet", "not significantly different: AlexNet (99.47% against 99.60%, p = 0.21)"),
+        (51, "vgg16", "significantly better: VGG16 (99.49% against 99.21%, p = 0.017)"),
+        (80, "alexnet", "significantly worse: AlexNet (99.20% against 99.60%, p < 0.001)"),
     ],
 )
 def test_the_difference_from_the_lab_is_tested(
@@ -282,10 +282,10 @@ def test_the_title_says_who_leads_and_what_is_within_chance(results: Results) ->
         return findings.title(made, compare(made))
 
     leads = "CNN leads on MNIST, with the cheapest training"
-    assert title(20, 24) == f"{leads}; 1 of the 1 others within chance"
+    assert title(20, 24) == f"{leads}; 1 of the 1 others not significantly worse"
     assert title(20, 90) == leads
     other = "Vision Transformer leads on MNIST; CNN"
-    assert title(24, 20) == f"{other} is within chance for 1/5 of the training"
+    assert title(24, 20) == f"{other} is not significantly worse for 1/5 of the training"
     assert title(90, 20) == f"{other} makes more errors for 1/5 of the training"
 
 

@@ -29,6 +29,7 @@ from tests.reporting.handwriting import (
 
 PROMPT = "Draw a digit from 0 to 9."
 UNLIKE = "Unlike the training digits."
+FOUND = "AEKMRTWX"  # letters that are told from digits; an H is read as a 4
 PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Canvas</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
 <style>{% include "page.css" %}</style></head>
@@ -103,7 +104,7 @@ def test_the_page_computes_what_pytorch_computes(page: Page, made: Drawing) -> N
         """(digits) => new Promise((resolve) => {
             const text = (id) => document.getElementById(id).textContent;
             const worker = new Worker(URL.createObjectURL(new Blob([text("network")])));
-            worker.onmessage = ({ data }) => resolve(data.probabilities);
+            worker.onmessage = ({ data }) => resolve(data.answers);
             worker.postMessage({ models: text("weights") });
             worker.postMessage({ digits });
         })""",
@@ -113,7 +114,13 @@ def test_the_page_computes_what_pytorch_computes(page: Page, made: Drawing) -> N
         expected = np.array(checks[i]["rounded"])[:50] ** (1 / model.details["temperature"])
         expected /= expected.sum(axis=1, keepdims=True)
         assert len(set(expected.argmax(axis=1))) > 5
-        np.testing.assert_allclose(np.array(computed)[:, i], expected, atol=1e-3)
+        answers = [digit[i] for digit in computed]
+        probabilities = [answer["probabilities"] for answer in answers]
+        np.testing.assert_allclose(probabilities, expected, atol=1e-3)
+        remoteness = [answer["remoteness"] for answer in answers]
+        np.testing.assert_allclose(
+            remoteness, checks[i].get("remoteness", [0] * 50)[:50], rtol=0.01
+        )
 
 
 def test_drawn_digits_are_read(page: Page) -> None:
@@ -161,7 +168,9 @@ def test_digits_side_by_side_are_read_from_left_to_right(
 
 
 @pytest.mark.parametrize(
-    "strokes", [SCRIBBLE, DOT, LETTERS["X"], LETTERS["K"]], ids=["scribble", "dot", "X", "K"]
+    "strokes",
+    [SCRIBBLE, DOT, *(LETTERS[letter] for letter in FOUND)],
+    ids=["scribble", "dot", *FOUND],
 )
 def test_what_is_no_digit_is_called_unlike_the_digits(page: Page, strokes: list[Stroke]) -> None:
     draw(page, strokes)
@@ -342,9 +351,13 @@ def said(functions: Page, *digits: list[int], **settings: Any) -> tuple[str, str
     titles = ["CNN", "ViT", "MLP"][: len(digits)]
     models = [{"title": title, "least_confidence": 0.5} for title in titles]
     confident = settings.pop("confident", [0.9] * len(digits))
+    remoteness = settings.pop("remoteness", 0)
     rows = [
         [
-            [c if k == digit else (1 - c) / 9 for k in range(10)]
+            {
+                "probabilities": [c if k == digit else (1 - c) / 9 for k in range(10)],
+                "remoteness": remoteness,
+            }
             for digit, c in zip(mark, confident, strict=True)
         ]
         for mark in zip(*digits, strict=True)
@@ -372,9 +385,15 @@ def test_words_say_who_agrees(functions: Page) -> None:
 
 @pytest.mark.parametrize(
     "limits",
-    [{"ink": [0.0, 0.1]}, {"ink": [0.3, 0.4]}, {"longest_outline": -1}, {"confident": [0.4, 0.4]}],
+    [
+        {"ink": [0.0, 0.1]},
+        {"ink": [0.3, 0.4]},
+        {"longest_outline": -1},
+        {"confident": [0.4, 0.4]},
+        {"remoteness": 1.1},
+    ],
 )
 def test_each_limit_makes_a_mark_unlike_the_digits(functions: Page, limits: dict[str, Any]) -> None:
     assert said(functions, [4], [4], **limits) == (UNLIKE, "At best, a 4.")
-    within = {"ink": [0.1, 0.3], "longest_outline": 1, "confident": [0.9, 0.4]}
+    within = {"ink": [0.1, 0.3], "longest_outline": 1, "confident": [0.9, 0.4], "remoteness": 0.9}
     assert said(functions, [4], [4], **within) == ("A 4.", "Both agree.")

@@ -99,7 +99,7 @@ def test_a_timing_of_other_weights_is_not_shown(metrics: Path) -> None:
     assert headline(results, compare(results)).rows[0][-1] == "not measured"
     environment = table("environment", results)
     assert [row[0] for row in environment.rows][0] == "Faster R-CNN"
-    assert environment.rows[0][1:] == ("sha of frcnn", "cpu", "Z80", "2", "yes", "2.14", "1,004 MB")
+    assert environment.rows[0][1:] == ("md5 of frcnn", "cpu", "Z80", "2", "yes", "2.14", "1,004 MB")
     assert compare(results)["cost"]["frcnn"]["train_seconds"] is None  # without the CNN's
 
 
@@ -109,6 +109,19 @@ def test_the_speed_of_a_model(results: Results) -> None:
     assert "On Xeon, 2 cores, with 2 threads" in table("speed", results).description
     without = replace(results, benchmark={})
     assert "speed" not in make_tables(without, compare(without))
+
+
+def test_the_hyperparameters_are_those_of_params_yaml(results: Results) -> None:
+    params, shown = make_params(), table("hyperparameters", results)
+    assert shown.columns == ("Key", "CNN", "Faster R-CNN", "VGG16", "AlexNet", "Vision Transformer")
+    rows = {key: cells for key, *cells in shown.rows}
+    assert len(rows) == len(shown.rows)
+    assert rows["lr"] == [str(getattr(params, name).lr) for name in MODELS]
+    widths = ", ".join(map(str, params.cnn.widths))
+    assert rows["widths"] == [widths, "", "", "", ""]
+    assert rows["scenes.side"] == ["", str(params.frcnn.scenes.side), "", "", ""]
+    assert rows["last_pool"][2:4] == ["false", "false"]
+    assert rows["optimizer"][0] == "sgd"
 
 
 def test_the_leaderboard_marks_the_best_of_each_column(results: Results) -> None:
@@ -144,10 +157,14 @@ def test_the_calibration_table_tells_raw_from_scaled(results: Results) -> None:
 
 def test_the_seeds_have_a_table(metrics: Path) -> None:
     write_seeds(metrics, {("cnn", 1): [0], ("cnn", 2): [5, 6, 7], ("vit", 1): range(5)})
-    rows = table("seeds", read_results(metrics, make_params())).rows
+    results = read_results(metrics, make_params())
+    rows = table("seeds", results).rows
     assert rows[0] == ("CNN", "2", "98.00%", "1.41%", "97.00%", "99.00%", "99.00%")
     assert rows[4] == ("Vision Transformer", "1", "95.00%", "-", "95.00%", "95.00%", "99.00%")
     assert rows[1] == ("Faster R-CNN", "1", "98.00%", "-", "98.00%", "98.00%", "-")  # at hand
+    overview = {row[0]: row for row in headline(results, compare(results)).rows}
+    assert overview["CNN"][1:4] == ("98.00% ± 1.41% (n = 2)", "98.00%", "2")  # of both seeds
+    assert overview["Faster R-CNN"][1:4] == ("98.00% (n = 1)", "98.00%", "2")
 
 
 def test_pairs_risk_and_corruptions_have_tables(results: Results) -> None:
@@ -230,7 +247,8 @@ def test_another_data_set_is_reported_by_its_own_name_and_classes(
     write_json(path, json.loads(path.read_text()) | {"page": page})
     (metrics / "predictions/vgg16.csv").write_text("of a model that params.yaml does not list")
     outputs = run_stage(tmp_path, monkeypatch, name="Clothes", classes=CLOTHES)
-    texts = {name: re.sub(r'"data:[^"]*"', "", data.decode()) for name, data in outputs.items()}
+    hidden = r'"data:[^"]*"|scenes\.digits_\w+'  # pictures, and keys of params.yaml
+    texts = {name: re.sub(hidden, "", data.decode()) for name, data in outputs.items()}
     assert len(texts) > 12
     for name, text in texts.items():
         found = re.search(r"\blabs?\b|mnist|handwriting|canvas|digit", text, re.IGNORECASE)

@@ -35,7 +35,7 @@ function send() {
 worker.onmessage = ({ data }) => {
   const digits = asked;
   send();
-  if (!isEmpty()) show(digits.map((pixels, i) => read(pixels, data.probabilities[i], settings)));
+  if (!isEmpty()) show(digits.map((pixels, i) => read(pixels, data.answers[i], settings)));
 };
 
 function isEmpty() {

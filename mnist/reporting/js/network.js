@@ -18,7 +18,7 @@ function unpack(layer) {
   const result = { ...layer };
   for (const [key, value] of Object.entries(layer)) {
     if (value && typeof value === "object") result[key] = unpack(value);
-    else if (["scale", "bias", "weight", "values"].includes(key)) result[key] = floats(value);
+    else if (["scale", "bias", "weight", "values", "whitening", "means"].includes(key)) result[key] = floats(value);
   }
   if (layer.steps) {
     const steps = new Int8Array(bytes(layer.steps).buffer), inputs = steps.length / layer.outputs;
@@ -175,24 +175,46 @@ const LAYERS = {
   position: (x, layer) => add(x, { values: layer.values }),
 };
 
-// Probabilities of the ten digits for 784 grey values 0..255, with the temperature that calibrates
+// How far the features are from those of digits: the squared Mahalanobis distance from the nearest
+// class, as a multiple of the limit
+function remoteness({ channels, values }, { whitening, means, largest }) {
+  const white = values.map((_, row) =>
+    values.reduce((sum, value, i) => sum + whitening[row * channels + i] * value, 0));
+  const distances = [];
+  for (let start = 0; start < means.length; start += channels) {
+    distances.push(white.reduce((sum, value, i) => sum + (value - means[start + i]) ** 2, 0));
+  }
+  return Math.min(...distances) / largest;
+}
+
+// Of 784 grey values 0..255: probabilities of the ten digits, with the temperature that calibrates,
+// and the remoteness, 0 where it is not known
 function classify(model, pixels) {
   const scaled = Float32Array.from(pixels, (value) => (value / 255 - model.mean) / model.std);
-  let x = { channels: 1, height: SIDE, width: SIDE, values: scaled };
-  for (const layer of model.layers) x = LAYERS[layer.kind](x, layer);
-  return softmax(x.values.map((value) => value / model.temperature));
+  let x = { channels: 1, height: SIDE, width: SIDE, values: scaled }, features;
+  for (const layer of model.layers) {
+    features = x; // at the end, the input of the last layer
+    x = LAYERS[layer.kind](x, layer);
+  }
+  return {
+    probabilities: softmax(x.values.map((value) => value / model.temperature)),
+    remoteness: model.typical ? remoteness(features, model.typical) : 0,
+  };
 }
 
 let models = [];
 
-// First the models, as JSON; then digits to classify: probabilities[digit][model][class] go back.
+// First the models, as JSON; then digits to classify: answers[digit][model] go back.
 self.onmessage = ({ data }) => {
   if (data.models) {
-    const unpacked = (model) => ({ ...model, layers: model.layers.map(unpack) });
+    const unpacked = (model) => ({
+      ...model,
+      layers: model.layers.map(unpack),
+      typical: model.typical && unpack(model.typical),
+    });
     models = JSON.parse(data.models).map(unpacked);
   } else {
-    const answers = (pixels) => models.map((model) => classify(model, pixels));
-    const probabilities = data.digits.map(answers);
-    self.postMessage({ probabilities });
+    const answers = data.digits.map((pixels) => models.map((model) => classify(model, pixels)));
+    self.postMessage({ answers });
   }
 };

@@ -7,8 +7,9 @@ function best(probabilities) {
   return probabilities.indexOf(Math.max(...probabilities));
 }
 
-// What is read in one digit: probabilities[model][class] of its 784 grey values 0..255
-function read(pixels, probabilities, settings) {
+// What is read in one digit of 784 grey values 0..255, from the answers of the models
+function read(pixels, answers, settings) {
+  const probabilities = answers.map((answer) => answer.probabilities);
   const sums = probabilities[0].map((_, digit) =>
     probabilities.reduce((sum, row) => sum + row[digit], 0));
   const unsure = probabilities.filter((row, i) =>
@@ -16,7 +17,8 @@ function read(pixels, probabilities, settings) {
   return {
     probabilities,
     digit: best(sums), // the digit that the models find most likely on average
-    unlike: isStrange(pixels, settings) || 2 * unsure.length > probabilities.length,
+    unlike: isStrange(pixels, settings) || 2 * unsure.length > answers.length
+      || answers.some((answer) => answer.remoteness > 1),
   };
 }
 
