@@ -3,6 +3,7 @@
 "use strict";
 
 const SIDE = 28;
+const FLOATS = ["scale", "bias", "weight", "values", "whitening", "means"];
 
 function bytes(text) {
   return Uint8Array.from(atob(text), (c) => c.charCodeAt(0));
@@ -18,7 +19,7 @@ function unpack(layer) {
   const result = { ...layer };
   for (const [key, value] of Object.entries(layer)) {
     if (value && typeof value === "object") result[key] = unpack(value);
-    else if (["scale", "bias", "weight", "values", "whitening", "means"].includes(key)) result[key] = floats(value);
+    else if (FLOATS.includes(key)) result[key] = floats(value);
   }
   if (layer.steps) {
     const steps = new Int8Array(bytes(layer.steps).buffer), inputs = steps.length / layer.outputs;
