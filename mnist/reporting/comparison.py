@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.stats import fisher_exact
 
+from mnist.atomic_io import round_numbers
 from mnist.evaluation.metrics import classification_metrics
 from mnist.reporting import findings
 from mnist.reporting.label_errors import CORRECTED, correct_labels
@@ -75,6 +76,8 @@ def compare(results: Results) -> dict[str, Any]:
                 if image in missed and all(r.predicted[image] == votes.digit for r in models)
             ],
         }
+    # Rounded before it is put into words, so that the words agree with what is written.
+    comparison = round_numbers(comparison)
     comparison["verdict"] = findings.verdict(results, comparison)
     return comparison
 
