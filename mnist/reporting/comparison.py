@@ -76,9 +76,8 @@ def compare(results: Results) -> dict[str, Any]:
                 if image in missed and all(r.predicted[image] == votes.digit for r in models)
             ],
         }
-    # Rounded before it is put into words, so that the words agree with what is written.
-    comparison = round_numbers(comparison)
-    comparison["verdict"] = findings.verdict(results, comparison)
+    # The words are of the rounded figures, which are written and shown.
+    comparison["verdict"] = findings.verdict(results, round_numbers(comparison))
     return comparison
 
 
