@@ -16,6 +16,7 @@ from mnist.atomic_io import sha256
 from tests.conftest import ROOT
 from tests.digits import digits, write_data_set
 from tests.pipeline.conftest import Command, command_in, ran, read_csv
+from tests.pipeline.test_documentation import to_run
 
 
 def test_models_are_trained_from_several_seeds_beside_the_workspace(
@@ -150,12 +151,13 @@ def test_the_same_seed_gives_the_same_files(run: Command, tiny: Path) -> None:
 
 def test_a_model_trained_by_torchrun_is_committed(run: Command, tiny: Path) -> None:
     before = (tiny / "models/vit.safetensors").read_bytes()
-    run("torchrun", "--standalone", "--nproc-per-node", "2", "-m", "stages.train_vit")
+    torchrun, commit, repro = to_run("docs/distributed.md")
+    run("bash", "-c", torchrun)
     assert json.loads((tiny / "models/vit.timing.json").read_text())["world_size"] == 2
     trained = (tiny / "models/vit.safetensors").read_bytes()
     assert trained != before
-    run("dvc", "commit", "--force", "train_vit")
-    assert set(ran(run("dvc", "repro"))) == {"evaluate@vit", "robustness@vit", "report"}
+    run("bash", "-c", commit)
+    assert set(ran(run("bash", "-c", repro))) == {"evaluate@vit", "robustness@vit", "report"}
     assert (tiny / "models/vit.safetensors").read_bytes() == trained
 
 
