@@ -18,7 +18,7 @@ from PIL import Image
 from mnist.evaluation.corruptions import CORRUPTIONS
 from mnist.reporting import confidence, confusion, detection, galleries, plots, robustness
 from mnist.reporting.all_charts import make_charts
-from mnist.reporting.charts import Chart, new_panel
+from mnist.reporting.charts import SOFT, Chart, new_panel
 from mnist.reporting.comparison import compare
 from mnist.reporting.results import Results, read_results
 from mnist.reporting.style import STYLES, UNKNOWN, WRONG, css_colours
@@ -82,6 +82,17 @@ def marks(chart: Chart, model: str) -> list[tuple[float, float]]:
     groups = [g for g in elements(chart.svg, "g") if g.get("class") == f"m-{model}"]
     uses = [use for group in groups for use in group.iter("{http://www.w3.org/2000/svg}use")]
     return [(float(use.attrib["x"]), float(use.attrib["y"])) for use in uses]
+
+
+def is_axis(values: Any, places: Any, direction: int) -> bool:
+    """Whether the places, in pixels, are those of the values on one linear axis.
+
+    Args:
+        direction: 1 where larger values have larger places, as from left to right; else -1.
+    """
+    values, places = np.asarray(values, float), np.asarray(places, float)
+    slope, start = np.polyfit(values, places, 1)
+    return bool(slope * direction > 0 and np.abs(start + slope * values - places).max() < 0.1)
 
 
 # --- colours
@@ -229,6 +240,29 @@ def test_a_cost_that_was_not_measured_is_left_out(results: Results) -> None:
     assert len(marks(charts["cost_parameters"], "cnn")) == 1
 
 
+def test_each_model_stands_at_its_cost_and_its_mean_error(results: Results) -> None:
+    comparison = compare(results)
+    costs = dict(zip(MODELS, (10, 30, 1000, 20, 500), strict=True))
+    errors = dict(zip(MODELS, (0.005, 0.004, 0.001, 0.009, 0.002), strict=True))
+    for name in MODELS:
+        comparison["cost"][name]["train_tflop"] = costs[name]
+        error = errors[name]
+        comparison["seeds"][name] |= {"mean_error": error, "ci95": [error - 3e-4, error + 7e-4]}
+    chart = next(c for c in plots.cost(results, comparison) if c.name == "cost_train_tflop")
+    places = [place for name in MODELS for place in marks(chart, name)]
+    x, y = zip(*places, strict=True)
+    assert is_axis(np.log([*costs.values()]), x, 1)
+    assert is_axis([*errors.values()], y, -1)
+    assert "VGG16 has the lowest test error (0.10 %, 1,000 TFLOP)" in chart.alt
+    assert "CNN costs the least (0.50 %, 10 TFLOP)" in chart.alt
+    # The Pareto front: down the stairs from the CNN to Faster R-CNN, the ViT and VGG16.
+    soft = [p for p in elements(chart.svg, "path") if f"stroke: {SOFT}" in p.get("style", "")]
+    (stairs,) = (path.attrib["d"] for path in soft)
+    corners = {(float(x), float(y)) for x, y in re.findall(r"([\d.]+) ([\d.]+)", stairs)}
+    assert {marks(chart, name)[0] for name in ("cnn", "frcnn", "vit", "vgg16")} <= corners
+    assert marks(chart, "alexnet")[0] not in corners
+
+
 def test_the_pareto_front_has_the_points_that_no_other_beats_in_both() -> None:
     assert plots.pareto_front([(20, 0.4), (10, 0.5)]) == [(10, 0.5), (20, 0.4)]
     assert plots.pareto_front([(10, 0.4), (20, 0.4)]) == [(10, 0.4)]
@@ -251,6 +285,15 @@ def test_a_model_that_starts_from_another_starts_where_its_training_ended(
     chart = plots.learning_curves(results, compare(results))
     (*_, cnn_end), (frcnn_start, *_) = marks(chart, "cnn"), marks(chart, "frcnn")
     assert frcnn_start[0] > cnn_end[0]
+    tflop, error, places = [], [], []
+    for result in (results.models[0], results.models[4]):
+        whole = result.training["train_tflop"] / result.training["epochs"]
+        tflop += [row["epoch"] * whole for row in result.curve]
+        error += [1 - row["val_accuracy"] for row in result.curve]
+        places += marks(chart, result.name)
+    x, y = zip(*places, strict=True)
+    assert is_axis(np.log(tflop), x, 1)
+    assert is_axis(np.log(error), y, -1)
     assert "5,000 validation images (a stratified 1,000 of them" in chart.description
 
 
@@ -285,6 +328,20 @@ def test_a_bin_is_hollow_as_it_is_and_filled_when_scaled(results: Results) -> No
     assert len(re.findall(f'<use [^>]*style="fill: {colour}"', svg)) == 3
 
 
+def test_a_bin_stands_at_the_error_that_is_stated_and_the_one_that_is_made(
+    results: Results,
+) -> None:
+    bins = [(0.9, 0.8), (0.99, 0.96), (0.6, 0.7)]
+    rows = [{"scaling": "temperature", "confidence": stated, "accuracy": made, "count": 100}
+            for stated, made in bins]  # fmt: skip
+    results = change(replace(results, models=results.models[:1]), "cnn", reliability=rows)
+    svg = confidence.reliability(results).svg
+    fill = f"fill: {results.models[0].style.colour}"
+    shown = [use.attrib for use in elements(svg, "use") if use.get("style") == fill]
+    assert is_axis([np.log(1 - stated) for stated, _ in bins], [use["x"] for use in shown], 1)
+    assert is_axis([np.log(1 - made) for _, made in bins], [use["y"] for use in shown], -1)
+
+
 def test_the_area_of_a_bin_is_its_number_of_images(results: Results) -> None:
     rows = [{"scaling": "temperature", "confidence": 0.9, "accuracy": 0.8, "count": n}
             for n in (100, 25)]  # fmt: skip
@@ -311,6 +368,13 @@ def test_the_least_certain_images_are_set_aside_first(results: Results) -> None:
     left = confidence.errors_left(result)
     assert left.tolist()[:4] == [2, 2, 1, 1]
     assert left[-1] == 0
+    alone = Results(**vars(results) | {"models": (result,)})
+    chart = confidence.risk_coverage(alone)
+    assert "With the least certain 1% of the images set aside, CNN makes the fewest errors, 2" in (
+        chart.alt
+    )
+    heights = [y for _, y in marks(chart, "cnn")]
+    assert is_axis(left[:4], heights, -1)
 
 
 # --- robustness
@@ -368,6 +432,8 @@ def test_the_error_gallery_has_the_prediction_of_each_model(results: Results) ->
     assert chart
     assert len(chart.panels) == 3
     assert {"0", "1 1 1 1 1", "1", "1 2 2 2 2"} <= words(chart)  # images 0 and 1
+    (all_wrong,) = galleries.error_gallery(results, 1).panels  # those of most models come first
+    assert ">1 1 1 1 1<" in all_wrong
 
 
 def test_without_errors_there_is_no_gallery(tmp_path: Path) -> None:
@@ -417,6 +483,8 @@ def test_precision_says_how_wide_the_boxes_are(results: Results) -> None:
 def test_attention_is_shown_as_squares(results: Results) -> None:
     chart = galleries.attention_maps(results, results.models[4])
     assert "0 → 1" in words(chart)
+    titles = {"".join(t.itertext()): t.attrib["style"] for t in elements(chart.svg, "text")}
+    assert {title for title, style in titles.items() if WRONG[0] in style} == {"0 → 1"}
     assert {picture.size for picture, _ in pictures(chart)} == {(28, 28), (4, 4)}
 
 
