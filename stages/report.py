@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from mnist.atomic_io import new_folder, round_numbers, write_json, write_text
+from mnist.atomic_io import new_folder, write_json, write_text
 from mnist.errors import run
 from mnist.params import load_params
 from mnist.reporting.all_charts import make_charts
@@ -16,7 +16,7 @@ METRICS, REPORT = Path("metrics"), Path("report")
 def main() -> None:
     params = load_params()
     results = read_results(METRICS, params)
-    comparison = round_numbers(compare(results))
+    comparison = compare(results)
     charts = make_charts(results, comparison, params.report.errors_shown)
     with new_folder(REPORT) as target:
         for chart in charts:

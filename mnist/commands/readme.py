@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mnist.atomic_io import round_numbers, write_text
+from mnist.atomic_io import write_text
 from mnist.errors import UserError
 from mnist.params import Params, load_params
 
@@ -39,7 +39,7 @@ def make_blocks(metrics: Path, params: Params) -> dict[str, str]:
     from mnist.reporting.tables import accuracy, headline, make_tables
 
     results = read_results(metrics, params)
-    comparison = round_numbers(compare(results))
+    comparison = compare(results)
     table = headline(results, comparison)
     lab = make_tables(results, comparison)["recipes"]
     title, *columns = lab.columns

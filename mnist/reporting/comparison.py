@@ -24,7 +24,10 @@ STARTS_FROM = {"frcnn": "cnn"}
 
 
 def compare(results: Results) -> dict[str, Any]:
-    """Rank the models and test their differences; rates are 0..1, `verdict` is in words."""
+    """Rank the models and test their differences; rates are 0..1, `verdict` is in words.
+
+    All figures are rounded as in metrics/comparison.json, and so are those in words.
+    """
     models, labels = results.models, results.labels
     resampled = bootstrap_errors({r.name: r.runs.wrong for r in models})
     ranked = sorted(models, key=lambda r: r.runs.mean)
@@ -76,8 +79,8 @@ def compare(results: Results) -> dict[str, Any]:
                 if image in missed and all(r.predicted[image] == votes.digit for r in models)
             ],
         }
-    # The words are of the rounded figures, which are written and shown.
-    comparison["verdict"] = findings.verdict(results, round_numbers(comparison))
+    comparison = round_numbers(comparison)
+    comparison["verdict"] = findings.verdict(results, comparison)
     return comparison
 
 
