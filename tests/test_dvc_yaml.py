@@ -79,7 +79,7 @@ def test_a_stage_tracks_the_params_it_reads(name: str) -> None:
     """Sections of params.yaml that the stage's own script names, and those of every training."""
     script = (ROOT / f"stages/{name}.py").read_text(encoding="utf-8")
     tracked = {param.split(".")[0] for param in STAGES[name].get("params", [])}
-    sections = {"data", "evaluate", "report", *NAMES} - {"data"}
+    sections = {"evaluate", "report", *NAMES}
     assert {s for s in sections if f"params.{s}." in script} - {"frcnn"} <= tracked
     if name.startswith(("train", "finetune")):
         model = name.split("_")[1]

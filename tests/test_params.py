@@ -44,15 +44,6 @@ def test_numbers_that_dvc_writes_as_text_are_numbers(
     assert value == 1e-5
 
 
-@pytest.mark.parametrize("name", ["cnn", "frcnn", "vgg16", "alexnet", "vit"])
-def test_every_model_may_have_a_learning_rate_for_its_head(
-    tmp_path: Path, committed: dict[str, Any], name: str
-) -> None:
-    for head_lr in (None, 0.5):
-        put(committed, f"{name}.head_lr", head_lr)
-        assert getattr(load(tmp_path, committed), name).head_lr == head_lr
-
-
 def test_a_class_may_have_any_name_that_is_text(tmp_path: Path, committed: dict[str, Any]) -> None:
     put(committed, "data.classes", ["1e-05", "T-shirt"])
     assert load(tmp_path, committed).data.classes == ["1e-05", "T-shirt"]

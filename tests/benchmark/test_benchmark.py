@@ -8,7 +8,7 @@ import torch
 
 from mnist.benchmark.baseline import BaselineTraining
 from mnist.benchmark.case import BenchmarkCase
-from mnist.benchmark.measure import measure_models, sgemm_gflops
+from mnist.benchmark.measure import measure_models
 from mnist.models.registry import MODELS
 from mnist.params import Params
 from mnist.training.detection import Detection
@@ -76,13 +76,6 @@ def test_training_flops_are_those_of_forward_and_backward(params: Params) -> Non
     assert case("cnn", params).training_flops() == pytest.approx(3 * forward - first)
 
 
-def test_frozen_blocks_cost_no_backward(params: Params) -> None:
-    free = params.vgg16.model_copy(update={"frozen_blocks": 0})
-    whole = params.model_copy(update={"vgg16": free})
-    frozen_flops, whole_flops = (case("vgg16", p).training_flops() for p in (params, whole))
-    assert frozen_flops < 0.8 * whole_flops
-
-
 def test_the_baseline_trains_all_layers(params: Params, folder: Path) -> None:
     baseline = BaselineTraining("vgg16", params, folder, CPU)
     before = [parameter.clone() for parameter in baseline.model.parameters()]
@@ -98,7 +91,3 @@ def test_the_images_of_the_baseline_fit_the_network(params: Params, folder: Path
     images, _ = next(BaselineTraining("alexnet", params, folder, CPU).batches)
     assert images.shape == (8, 3, 31, 31)
     assert (images.min(), images.max()) == (0, 1)
-
-
-def test_sgemm_is_measured() -> None:
-    assert sgemm_gflops(CPU, seconds=0.01) > 0

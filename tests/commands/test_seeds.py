@@ -2,8 +2,6 @@
 
 import argparse
 import csv
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,45 +13,6 @@ from mnist.commands import seeds
 from mnist.errors import UserError
 from mnist.reporting.seed_files import COLUMNS, read_errors
 from tests.reporting.synthetic import make_params, write_csv, write_json, write_seeds
-
-# A pipeline whose "training" takes no time: the weights are text, and the figures follow the seed.
-WORK = """\
-import hashlib, json, pathlib, sys, yaml
-params = yaml.safe_load(open("params.yaml"))
-seed = params["seed"]
-def write(path, value):
-    pathlib.Path(path).parent.mkdir(parents=True, exist_ok=True)
-    pathlib.Path(path).write_text(value)
-if sys.argv[1] == "train":
-    write("models/cnn.safetensors", f"{seed} {params['cnn']['lr']}")
-    write("metrics/train/cnn.json", json.dumps({"val_accuracy": 0.9 + seed / 100}))
-else:
-    weights = pathlib.Path("models/cnn.safetensors").read_bytes()
-    test = {"accuracy": 0.9 + seed / 1000, "f1_macro": 0.9, "errors": seed, "nll": 1, "ece": 0}
-    write("metrics/test/cnn.json", json.dumps(test))
-    rows = [f"3,{3 + (image < seed)},0.9" for image in range(9)]  # the first images are wrong
-    write("metrics/predictions/cnn.csv", "\\n".join(["actual,predicted,p0", *rows]))
-    write("metrics/examples/cnn.json",
-        json.dumps({"weights_sha256": hashlib.sha256(weights).hexdigest()}))
-"""
-DVC_YAML = f"""\
-stages:
-  train_cnn:
-    cmd: {sys.executable} work.py train
-    deps: [work.py]
-    params: [cnn, seed, data.classes]
-    outs: [models/cnn.safetensors]
-    metrics: [metrics/train/cnn.json: {{cache: false}}]
-  evaluate:
-    foreach: [cnn]
-    do:
-      cmd: {sys.executable} work.py evaluate
-      deps: [work.py, "models/${{item}}.safetensors"]
-      metrics: ["metrics/test/${{item}}.json": {{cache: false}}]
-      outs:
-      - "metrics/examples/${{item}}.json": {{cache: false}}
-      - "metrics/predictions/${{item}}.csv": {{cache: false}}
-"""
 
 
 @pytest.fixture
@@ -219,36 +178,3 @@ def test_a_wrong_argument_is_named(project: Path) -> None:
             run(wrong)
     with pytest.raises(UserError, match="run `dvc repro evaluate@vit` first"):
         run("vit=1")
-
-
-def test_dvc_trains_the_other_seeds_beside_the_workspace(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def command(*arguments: str) -> None:
-        subprocess.run(arguments, check=True, capture_output=True)
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{Path('/usr/bin')}:{Path('/bin')}")
-    for name in ("GIT_AUTHOR", "GIT_COMMITTER"):
-        monkeypatch.setenv(f"{name}_NAME", "test")
-        monkeypatch.setenv(f"{name}_EMAIL", "test@example.org")
-    Path("params.yaml").write_text(yaml.safe_dump(make_params(("cnn",)).model_dump()))
-    Path("work.py").write_text(WORK)
-    Path("dvc.yaml").write_text(DVC_YAML)
-    Path(".gitignore").write_text("/models\n")
-    write_seeds(tmp_path / "metrics", {})
-    write_json(tmp_path / "metrics/timing.json", {"cnn": {"train_seconds": 120}})
-    command("git", "init", "--quiet")
-    command("dvc", "init", "--quiet")
-    command("dvc", "repro", "--quiet")
-    command("git", "add", ".")
-    command("git", "commit", "--quiet", "--message", "as reproduced")
-    first, second = run("cnn=2")
-    assert (first["errors"], second["errors"]) == ("1", "2")
-    assert second["val_accuracy"] == "0.92"
-    assert first["weights_sha256"] == sha256("models/cnn.safetensors")
-    assert second["weights_sha256"] != first["weights_sha256"]
-    status = subprocess.run(["git", "status", "--short"], capture_output=True, text=True)
-    changed = ["M", "metrics/seed_errors.csv", "M", "metrics/seeds.csv"]
-    assert status.stdout.split() == changed
-    assert read_errors(seeds.SEED_ERRORS)["cnn", 2] == [(0, 4), (1, 4)]

@@ -1,5 +1,6 @@
 """`verify` reads every byte, and the commands that it names fix each fault."""
 
+import argparse
 import hashlib
 import os
 import re
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from mnist.commands import verify
 from mnist.commands.verify import find_faults, read_lock
 from mnist.errors import UserError
 
@@ -100,6 +102,20 @@ def test_damaged_outputs_are_restored(repository: Path) -> None:
     fix(*found)
     assert [path.read_bytes() for path in paths] == whole
     assert faults() == []
+
+
+def test_the_command_prints_the_faults_and_fails(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    verify.main(argparse.Namespace())
+    assert "outputs are what dvc.lock says" in capsys.readouterr().out
+    damage(Path("metrics/x.json"))
+    with pytest.raises(SystemExit) as stop:
+        verify.main(argparse.Namespace())
+    assert stop.value.code == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("verify: metrics/x.json")
+    run("git checkout metrics/x.json")
 
 
 @pytest.mark.parametrize("protected", [True, False])  # DVC reads again what is not

@@ -39,11 +39,6 @@ def small_parameters() -> Params:
     return Params.model_validate(values)
 
 
-@pytest.fixture(autouse=True)
-def _one_thread(_fixed_threads: None) -> None:
-    torch.set_num_threads(1)  # models this small gain nothing from a second one
-
-
 @pytest.fixture(scope="session")
 def params() -> Params:
     return small_parameters()

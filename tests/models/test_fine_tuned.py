@@ -12,7 +12,6 @@ from torchvision.transforms.v2 import functional as transforms
 from mnist.models import registry
 from mnist.models.fine_tuned import IMAGENET_MEAN, IMAGENET_STD
 from mnist.models.inference import to_input
-from mnist.params import load_params
 from tests.digits import as_tensors
 from tests.overfit import overfits
 from tests.small_models import small_model, small_params
@@ -45,13 +44,6 @@ def test_frozen_blocks_need_no_gradient_and_all_others_do(
     learning = [all(p.requires_grad for p in layer.parameters()) for layer in convolutions]
     assert learning == [False] * frozen + [True] * (len(convolutions) - frozen)
     assert all(parameter.requires_grad for parameter in model.head.parameters())
-
-
-def test_the_committed_vgg16_keeps_its_first_blocks() -> None:
-    params = load_params()
-    model = registry.build("vgg16", params)
-    learning = [p.requires_grad for p in model.backbone.parameters()]
-    assert learning.count(False) == 2 * 2 * params.vgg16.frozen_blocks  # two layers in each block
 
 
 @pytest.mark.parametrize(("name", "lr"), [("vgg16", 1e-3), ("alexnet", 3e-3)])

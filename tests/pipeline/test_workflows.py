@@ -10,11 +10,10 @@ from pathlib import Path
 
 import pytest
 import yaml
-from PIL import Image
 
 from mnist.atomic_io import sha256
 from tests.conftest import ROOT
-from tests.digits import digits, write_data_set
+from tests.digits import write_data_set
 from tests.pipeline.conftest import Command, command_in, ran, read_csv
 from tests.pipeline.test_documentation import to_run
 
@@ -53,91 +52,6 @@ def test_the_benchmark_and_the_timing_write_what_the_report_reads(run: Command, 
     for name, figures in timing.items():
         assert figures["weights_sha256"] == sha256(tiny / f"models/{name}.safetensors")
     assert ran(run("dvc", "repro")) == ["report"]
-
-
-def test_pictures_are_read_with_the_trained_models(
-    run: Command, tiny: Path, tmp_path: Path
-) -> None:
-    predict = (sys.executable, "-m", "mnist", "predict")
-    images, _ = digits()
-    for name, grey in (
-        ("one", 255 - images[1].repeat(4, 0).repeat(4, 1)),
-        ("blank", images[1] * 0),
-    ):
-        Image.fromarray(grey).save(tmp_path / f"{name}.png")
-    output = run(*predict, str(tmp_path / "one.png"), "--show", str(tmp_path / "seen.png"))
-    for title in ("CNN", "Faster R-CNN", "VGG16", "AlexNet", "Vision Transformer"):
-        assert title in output
-    assert (tmp_path / "seen.png").stat().st_size > 5000
-    (tmp_path / "seen.png").unlink()
-
-    folder = subprocess.run(
-        [*predict, "--json", "--models", "cnn,frcnn", str(tmp_path), "nowhere.png"],
-        cwd=tiny,
-        capture_output=True,
-        text=True,
-    )
-    assert folder.returncode == 2  # some could not be read; the others are answered
-    blank, one, missing = json.loads(folder.stdout)
-    assert "blank.png is blank" in blank["error"]
-    assert "nowhere.png is missing" in missing["error"]
-    assert "Traceback" not in folder.stderr
-    (answer,) = one["classifiers"]["cnn"]
-    assert sum(answer["probabilities"]) == pytest.approx(1, abs=1e-4)
-    assert isinstance(one["detectors"]["frcnn"], list)
-
-
-def test_trained_classifiers_are_exported(run: Command, tiny: Path, tmp_path: Path) -> None:
-    output = run(sys.executable, "-m", "mnist", "export", "--folder", str(tmp_path))
-    written = sorted(path.name for path in tmp_path.iterdir())
-    assert written == ["alexnet.onnx", "cnn.onnx", "vgg16.onnx", "vit.onnx"]
-    assert "frcnn" in output
-
-
-def overwrite_unnoticed(path: Path) -> None:
-    """Change one byte of a file and keep its size and time, as a failing disk would."""
-    before, content = path.stat(), bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.chmod(0o644)
-    path.write_bytes(content)
-    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
-
-
-def fix(run: Command, fault: str) -> None:
-    """Run the commands that a fault's message gives."""
-    for command in re.findall("`([^`]*)`", fault):
-        run("bash", "-c", command)
-
-
-def test_verify_sees_what_dvc_does_not(run: Command, tiny: Path) -> None:
-    verify = (sys.executable, "-m", "mnist", "verify")
-    run(*verify)
-    model = tiny / "models/vit.safetensors"
-    whole = model.read_bytes()
-
-    overwrite_unnoticed(model)
-    assert "up to date" in run("dvc", "status")
-    (fault,) = run(*verify, fails=True).splitlines()
-    assert "models/vit.safetensors" in fault
-    fix(run, fault)
-    assert model.read_bytes() == whole
-    run(*verify)
-
-    lock = yaml.safe_load((tiny / "dvc.lock").read_text())["stages"]["train_vit"]
-    (md5,) = [out["md5"] for out in lock["outs"] if out["path"].startswith("models/")]
-    overwrite_unnoticed(tiny / f".dvc/cache/files/md5/{md5[:2]}/{md5[2:]}")
-    (fault,) = run(*verify, fails=True).splitlines()
-    fix(run, fault)
-    assert model.read_bytes() == whole
-    run(*verify)
-
-    metrics = tiny / "metrics/test/vit.json"
-    whole = metrics.read_bytes()
-    overwrite_unnoticed(metrics)
-    (fault,) = run(*verify, fails=True).splitlines()
-    assert "metrics/test/vit.json" in fault
-    run("git", "checkout", "metrics/test/vit.json")
-    assert metrics.read_bytes() == whole
 
 
 def test_the_same_seed_gives_the_same_files(run: Command, tiny: Path) -> None:
