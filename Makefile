@@ -48,7 +48,7 @@ verify: $(VENV)/runtime ## read again what dvc.lock names: outputs, git, DVC's c
 site: $(VENV)/runtime ## lay out the report and the models for a web server, into public/
 	python -m mnist site
 
-readme: $(VENV)/runtime ## write the tables of README.md and docs/performance.md
+readme: $(VENV)/runtime ## write the generated parts of README.md and docs/
 	python -m mnist readme
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

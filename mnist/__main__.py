@@ -18,7 +18,7 @@ COMMANDS = {
     "qmnist": "measure the models on QMNIST, with intervals by writer",
     "verify": "read every file of dvc.lock again and report damage",
     "site": "lay out the report and the models for a web server",
-    "readme": "write the tables of README.md and docs/performance.md",
+    "readme": "write the generated parts of README.md and docs/",
 }
 
 

@@ -76,7 +76,6 @@ class Chart:
 
     name: str
     """file name without ending, and anchor on the page"""
-    heading: str
     alt: str
     """what the chart shows, in one sentence, for those who do not see it"""
     description: str
@@ -85,6 +84,8 @@ class Chart:
     """SVGs that stand side by side as far as there is room"""
     white_tiles: bool = False
     """whether colours are on pictures, which stay white on a dark page"""
+    heading: str = ""
+    """what a page puts above it, where it has no section of its own"""
 
     @property
     def svg(self) -> str:

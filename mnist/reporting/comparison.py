@@ -16,7 +16,14 @@ from mnist.evaluation.metrics import classification_metrics
 from mnist.reporting import findings
 from mnist.reporting.label_errors import CORRECTED, correct_labels
 from mnist.reporting.results import ModelResult, Results
-from mnist.reporting.statistics import bootstrap_errors, bootstrap_p, holm, interval, mcnemar
+from mnist.reporting.statistics import (
+    bootstrap_errors,
+    bootstrap_p,
+    errors_left,
+    holm,
+    interval,
+    mcnemar,
+)
 
 SET_ASIDE = (0.0, 0.005, 0.01, 0.02)
 # The training of a model that starts from another's weights costs that one's training, too.
@@ -85,19 +92,14 @@ def compare(results: Results) -> dict[str, Any]:
 
 
 def risk_coverage(correct: np.ndarray, confidence: np.ndarray) -> list[dict[str, float]]:
-    """Count the errors that are left when the least certain predictions are put aside.
-
-    This is the risk-coverage curve (El-Yaniv & Wiener, 2010) at a few points.
+    """Count the `errors` left when each share of SET_ASIDE is put aside, the least certain first.
 
     Args:
         correct: bool (N,); confidence: (N,), 0..1.
-
-    Returns:
-        For each share of SET_ASIDE, the number of `errors` among the rest.
     """
-    order = np.argsort(confidence, kind="stable")
+    left = errors_left(correct, confidence)
     return [
-        {"set_aside": share, "errors": int((~correct[order][round(share * len(order)) :]).sum())}
+        {"set_aside": share, "errors": int(left[round(share * len(correct))])}
         for share in SET_ASIDE
     ]
 

@@ -14,7 +14,10 @@ from mnist.reporting.charts import (
     new_panel,
     to_svg,
 )
-from mnist.reporting.results import ModelResult, Results
+from mnist.reporting.results import Results
+from mnist.reporting.statistics import errors_left
+
+SET_ASIDE = 0.03  # of the images, on the axis of risk and coverage
 
 
 def reliability(results: Results) -> Chart:
@@ -49,7 +52,6 @@ def reliability(results: Results) -> Chart:
     worst = max(results.models, key=lambda r: r.details["ece_raw"])
     return Chart(
         "reliability",
-        "Calibration: reliability before and after temperature scaling",
         f"The largest calibration error is that of {worst.title}: {worst.details['ece_raw']:.1%}, "
         f"and {worst.metrics['ece']:.1%} after temperature scaling.",
         "Error rate against the error rate that the confidence states, in bins of as many images "
@@ -60,19 +62,20 @@ def reliability(results: Results) -> Chart:
     )
 
 
-def risk_coverage(results: Results, most: float = 0.03) -> Chart:
+def risk_coverage(results: Results) -> Chart:
     """Plot the errors left when the least certain images are set aside."""
     figure, axes = new_panel(WIDTH, 320, 50, 16, 12, 46)
     left = {}
     for result in results.models:
         title, colour, _, marker, dash = result.style
-        errors = errors_left(result)[: int(most * len(result.labels)) + 1]
+        errors = errors_left(result.correct, result.calibrated.max(axis=1))
+        errors = errors[: int(SET_ASIDE * len(errors)) + 1]
         share = 100 * np.arange(len(errors)) / len(result.labels)
         axes.plot(share, errors, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
                   markersize=7, markevery=max(1, len(errors) // 6), label=title,
                   gid=f"m-{result.name}")  # fmt: skip
         left[title] = int(errors[len(errors) // 3])
-    axes.set(xlim=(0, 100 * most), ylim=(0, None))
+    axes.set(xlim=(0, 100 * SET_ASIDE), ylim=(0, None))
     axes.tick_params(labelsize=MEDIUM)
     axes.set_xlabel("images set aside in %, least certain first", fontsize=LARGE)
     axes.set_ylabel("errors left", fontsize=LARGE)
@@ -80,17 +83,9 @@ def risk_coverage(results: Results, most: float = 0.03) -> Chart:
     best = min(left, key=lambda title: left[title])
     return Chart(
         "risk_coverage",
-        "Selective classification: errors against coverage",
-        f"With the least certain {most / 3:.0%} of the images set aside, {best} makes the fewest "
-        f"errors, {left[best]}.",
+        f"With the least certain {SET_ASIDE / 3:.0%} of the images set aside, {best} makes the "
+        f"fewest errors, {left[best]}.",
         "A person would look at the images set aside. Certainty is the probability of the "
         "predicted class after temperature scaling.",
         (to_svg(figure, "risk_coverage"),),
     )
-
-
-def errors_left(result: ModelResult) -> np.ndarray:
-    """Return int (N + 1,): the errors left without the 0, 1, 2 ... N least certain images."""
-    order = np.argsort(result.calibrated.max(axis=1), kind="stable")
-    wrong = ~result.correct[order]
-    return wrong.sum() - np.concatenate([[0], np.cumsum(wrong)])

@@ -81,7 +81,6 @@ def confusion(results: Results) -> Chart:
     actual, predicted = np.unravel_index(total.argmax(), total.shape)
     return Chart(
         "confusion",
-        "Confusion matrices: errors only",
         f"The most frequent error is {names[actual]} read as {names[predicted]}: {total.max()} "
         "times by all models together.",
         "Number of test images by true and predicted class, without the correct ones; the shades "

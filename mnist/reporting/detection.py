@@ -74,12 +74,12 @@ def precision(results: Results, result: ModelResult) -> Chart:
     metrics = result.metrics
     return Chart(
         f"precision_{result.name}",
-        f"Mean average precision: {result.title}",
         f"{alt}.",
         f"COCO's mAP; of all classes {metrics['map']:.3f}, at an overlap of 0.5 "
         f"{metrics['map_50']:.3f}, at 0.75 {metrics['map_75']:.3f}. Width: the median of the true "
         "boxes in the scenes that are shown." + description,
         (to_svg(figure, f"precision-{result.name}"),),
+        heading=f"Mean average precision: {result.title}",
     )
 
 
@@ -109,7 +109,6 @@ def scenes(results: Results, result: ModelResult) -> Chart:
         wrong += unmatched
     return Chart(
         f"scenes_{result.name}",
-        f"Detection in scenes: {result.title}",
         f"In these scenes {result.title} finds {found_right} of {objects} objects and {wrong} "
         "boxes are wrong; half of the scenes are those with the most mistakes.",
         "Scenes of test images. In the model's colour: boxes found right, with their classes; red: "
@@ -118,6 +117,7 @@ def scenes(results: Results, result: ModelResult) -> Chart:
         "the most mistakes. A detector finds how many objects there are, and where, in one pass.",
         tuple(panels),
         white_tiles=True,
+        heading=f"Detection in scenes: {result.title}",
     )
 
 

@@ -47,7 +47,6 @@ def error_gallery(results: Results, max_count: int) -> Chart | None:
     by_all = int((errors == len(results.models)).sum())
     return Chart(
         "errors",
-        "Misclassified images",
         f"{int((errors > 0).sum())} images are misclassified by some model, {by_all} by all.",
         f"Above each image its true class, below it the prediction of each model ({titles}; "
         "-: nothing found). The images that most models misclassify come first.",
@@ -78,11 +77,11 @@ def attention_maps(results: Results, result: ModelResult) -> Chart:
     top = np.sort(maps, axis=1)[:, -maps.shape[1] // 4 :].sum(axis=1).mean()
     return Chart(
         f"attention_{result.name}",
-        f"Attention rollout: {result.title}",
         f"A quarter of the patches makes up {top:.0%} of the attention, on average.",
         "The redder a patch, the more it contributes to the prediction. Misclassified images come "
         "last (true → predicted class).",
         tuple(panels),
+        heading=f"Attention rollout: {result.title}",
     )
 
 

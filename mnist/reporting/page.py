@@ -2,11 +2,9 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mnist.reporting import findings, markdown, tables
@@ -19,32 +17,6 @@ from mnist.reporting.results import Results
 from mnist.reporting.style import css_colours
 
 FOLDER = Path(__file__).parent
-
-
-@dataclass(frozen=True)
-class ConfusionCell:
-    """How many images of class `actual` a model takes for class `predicted`."""
-
-    actual: int
-    predicted: int
-    """-1: nothing was found"""
-    count: int
-    share: float
-    """of the largest count of all models, 0..1"""
-
-    @property
-    def diagonal(self) -> bool:
-        return self.actual == self.predicted
-
-
-@dataclass(frozen=True)
-class ConfusionMatrix:
-    """One model's errors by true class (rows) and predicted class (columns)."""
-
-    name: str
-    title: str
-    columns: Sequence[str]
-    rows: Sequence[tuple[str, Sequence[ConfusionCell]]]
 
 
 def render(
@@ -71,8 +43,9 @@ def render(
         ranking=comparison["ranking"],
         titles=results.titles,
         leaderboard=make_leaderboard(results, comparison),
-        matrices=confusion_matrices(results),
+        confusion={name: counts.tolist() for name, counts in confusion_counts(results).items()},
         missed=missed_images(results),
+        wrong_by_any=comparison["wrong_by_any"],
         special=_special(charts),
         drawing=make_drawing(results),
         tables=tables.make_tables(results, comparison),
@@ -84,29 +57,6 @@ def render(
         script="".join(path.read_text(encoding="utf-8") for path in scripts),
     )
     return re.sub(r"\n{3,}", "\n\n", text)  # tags leave blank lines
-
-
-def confusion_matrices(results: Results) -> list[ConfusionMatrix]:
-    """Count the errors of each model, on one scale of colours."""
-    counts = confusion_counts(results)
-    largest = max(1, *(int(of_model.max()) for of_model in counts.values()))
-    matrices = []
-    for result in results.models:
-        of_model = counts[result.name]
-        columns = [*results.classes, *["none"] * (of_model.shape[1] > len(results.classes))]
-        labels = [*range(len(results.classes)), -1]
-        rows = [
-            (
-                results.classes[i],
-                [
-                    ConfusionCell(i, labels[j], int(n), n / largest)
-                    for j, n in enumerate(np.asarray(row))
-                ],
-            )
-            for i, row in enumerate(of_model)
-        ]
-        matrices.append(ConfusionMatrix(result.name, result.title, columns, rows))
-    return matrices
 
 
 def _special(charts: Sequence[Chart]) -> str:

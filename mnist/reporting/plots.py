@@ -101,7 +101,6 @@ def hero(results: Results, comparison: Mapping[str, Any]) -> Chart:
         alt += f", and {last.title} the highest, {errors[-1].mean:.2f} %"
     return Chart(
         "hero",
-        "Test error",
         f"{alt}.",
         f"Large marks: mean over {seeds} seed{'s' * (counts[-1] > 1)}; small dots: each seed; "
         "lines: 95 % interval of the mean."
@@ -172,11 +171,11 @@ def _cost(
     alt += f" and {also}" if cheapest is best else f", {also} {at(cheapest)}"
     return Chart(
         name,
-        f"Error against {heading}",
         f"{alt}.",
         "Mean test error over seeds with its 95 % interval. In the shaded area another model is "
         "both better and cheaper; its edge is the Pareto front.",
         (to_svg(figure, name),),
+        heading=heading,
     )
 
 
@@ -243,7 +242,6 @@ def learning_curves(results: Results, comparison: Mapping[str, Any]) -> Chart:
     best = min(ends, key=lambda end: end[1])
     return Chart(
         "learning_curves",
-        "Learning curves: error against compute",
         f"{best[2]} ends with the lowest validation error, {best[1]:.2f} %, after "
         f"{compact(best[0])} TFLOP.",
         f"Error on {max(counts):,} validation images{some * (min(counts) < max(counts))}. A model "

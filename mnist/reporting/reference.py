@@ -13,7 +13,6 @@ class LabResult:
     last_loss: float | None = None
     train_seconds: float | None = None
     """on a GPU"""
-    note: str = ""
 
 
 LAB = {
@@ -21,5 +20,4 @@ LAB = {
     "vgg16": LabResult(0.9921, 5, 0.127, 0.010, 4265.38),
     "alexnet": LabResult(0.996, 10, 0.363, 0.008, 742.85),
     "vit": LabResult(0.9923, 20, 1.238, 0.033),
-    "frcnn": LabResult(note="not suited, costly"),
 }

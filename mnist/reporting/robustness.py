@@ -80,7 +80,6 @@ def robustness(results: Results) -> Chart:
         )
     return Chart(
         "robustness",
-        "Robustness to corruption",
         f"{alt}.",
         description,
         (to_svg(figure, "robustness"),),
@@ -132,7 +131,6 @@ def attacks(results: Results) -> Chart | None:
     best = max(lowest, key=lambda title: lowest[title])
     return Chart(
         "attacks",
-        "Adversarial attacks: upper bounds of the robust accuracy",
         f"{best} withstands the attacks best: with changes of up to {float(strongest):g} it "
         f"classifies at most {lowest[best]:.0%} of the images correctly.",
         f"Accuracy on {images:,} test images that are changed, within limits, to mislead the "

@@ -1,4 +1,4 @@
-"""metrics/benchmark.json as a table, for the report and the README."""
+"""metrics/benchmark.json as a table, for docs/performance.md."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -88,3 +88,18 @@ def bootstrap_p(differences: np.ndarray) -> float:
     """
     rarer = min((differences <= 0).sum(), (differences >= 0).sum())
     return min(1.0, 2 * (int(rarer) + 1) / (len(differences) + 1))
+
+
+def errors_left(correct: np.ndarray, confidence: np.ndarray) -> np.ndarray:
+    """Count the errors left without the 0, 1, 2 ... N least certain predictions.
+
+    This is the risk-coverage curve (El-Yaniv & Wiener, 2010), in counts.
+
+    Args:
+        correct: bool (N,); confidence: (N,), 0..1.
+
+    Returns:
+        int (N + 1,).
+    """
+    wrong = ~correct[np.argsort(confidence, kind="stable")]
+    return wrong.sum() - np.concatenate([[0], np.cumsum(wrong)])

@@ -12,6 +12,7 @@ import yaml
 
 from mnist.evaluation.corruptions import CORRUPTIONS
 from mnist.params import Params
+from mnist.reporting.results import Results, read_results
 from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS
 from tests.conftest import ROOT
 
@@ -50,6 +51,11 @@ def make_params(models: Sequence[str] = MODELS, **data: Any) -> Params:
     params["models"] = list(models)
     params["data"] |= data
     return Params.model_validate(params)
+
+
+def read(tmp_path: Path, models: Sequence[str] = MODELS, **options: Any) -> Results:
+    """Results of these models; `options` are those of `write_metrics`."""
+    return read_results(write_metrics(tmp_path / "metrics", models, **options), make_params(models))
 
 
 def grey(level: int, side: int = 28) -> str:

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,19 +15,9 @@ from mnist.reporting.comparison import compare, risk_coverage
 from mnist.reporting.results import ModelResult, Results, read_results
 from mnist.reporting.seeds import SeedRuns
 from mnist.reporting.statistics import holm
-from tests.reporting.synthetic import MODELS, make_params, write_metrics, write_seeds
+from tests.reporting.synthetic import MODELS, make_params, read, write_metrics, write_seeds
 
 ROUNDED = 5e-6  # figures have six decimals
-
-
-def read(tmp_path: Path, models: tuple[str, ...] = MODELS, **options: Any) -> Results:
-    return read_results(write_metrics(tmp_path / "metrics", models, **options), make_params(models))
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Results:
-    """Of all five models on 100 images; the first model makes one error, the last five."""
-    return read(tmp_path)
 
 
 def with_errors(result: ModelResult, *wrong: range, images: int = 10_000) -> ModelResult:

@@ -30,27 +30,11 @@ from tests.reporting.synthetic import (
     MODELS,
     make_params,
     write_json,
-    write_metrics,
     write_seeds,
 )
 
 CLOTHES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal"]
 CLOTHES += ["Shirt", "Sneaker", "Bag", "Boot"]
-
-
-@pytest.fixture
-def metrics(tmp_path: Path) -> Path:
-    return write_metrics(tmp_path / "metrics")
-
-
-@pytest.fixture
-def results(metrics: Path) -> Results:
-    """Of all five models on 100 images; the first model makes one error, the last five."""
-    return read_results(metrics, make_params())
-
-
-def read(tmp_path: Path, models: tuple[str, ...] = MODELS, **options: Any) -> Results:
-    return read_results(write_metrics(tmp_path / "other", models, **options), make_params(models))
 
 
 def as_mnist(results: Results) -> Results:
@@ -265,7 +249,7 @@ def test_on_mnist_the_report_has_what_is_known_of_mnist(results: Results) -> Non
     comparison = compare(results)
     text = render("page.html.j2", results, comparison, make_charts(results, comparison, 5))
     for words in (
-        "Lab",
+        "the lab",
         "UCI",
         "vs lab",
         "doubtful label",
