@@ -51,10 +51,7 @@ def make_blocks(metrics: Path, params: Params) -> dict[str, str]:
         lab_rows.append((name, ours, *cells))
     return {
         "findings": "".join(f"- {text}\n" for text in findings.headline(results, comparison)),
-        "results": markdown.table(table.columns, table.rows)
-        + "\nTest accuracy, F1-score and errors: means over n seeds (± standard deviation). Lab: "
-        "the accuracy that the lab reported. TFLOP: 10¹² floating-point operations. The training "
-        "of Faster R-CNN includes the CNN's, from which it starts.\n",
+        "results": f"{markdown.table(table.columns, table.rows)}\n{table.description}\n",
         "benchmark": benchmark_markdown(results.benchmark),
         "lab": markdown.table((title, "Test accuracy", *columns), lab_rows)
         + "\nTest accuracy: mean ± standard deviation over n seeds. "

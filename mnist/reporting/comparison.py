@@ -15,7 +15,7 @@ from mnist.atomic_io import round_numbers
 from mnist.evaluation.metrics import classification_metrics
 from mnist.reporting import findings
 from mnist.reporting.label_errors import CORRECTED, correct_labels
-from mnist.reporting.results import ModelResult, Results
+from mnist.reporting.results import STARTS_FROM, ModelResult, Results
 from mnist.reporting.statistics import (
     bootstrap_errors,
     bootstrap_p,
@@ -26,8 +26,6 @@ from mnist.reporting.statistics import (
 )
 
 SET_ASIDE = (0.0, 0.005, 0.01, 0.02)
-# The training of a model that starts from another's weights costs that one's training, too.
-STARTS_FROM = {"frcnn": "cnn"}
 
 
 def compare(results: Results) -> dict[str, Any]:

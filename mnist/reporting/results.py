@@ -17,6 +17,9 @@ from mnist.reporting.reference import LAB, LabResult
 from mnist.reporting.seeds import SeedRuns, read_seed_runs
 from mnist.reporting.style import Style, style
 
+# The training of a model that starts from another's weights costs that one's training, too.
+STARTS_FROM = {"frcnn": "cnn"}
+
 
 @dataclass(frozen=True)
 class ModelResult:

@@ -8,7 +8,7 @@ from typing import Any
 from mnist.reporting import speed
 from mnist.reporting.label_errors import AMBIGUOUS, CORRECTED
 from mnist.reporting.leaderboard import UNKNOWN
-from mnist.reporting.results import ModelResult, Results
+from mnist.reporting.results import STARTS_FROM, ModelResult, Results
 
 CALIBRATION = (
     "nll_raw", "nll", "brier_raw", "brier", "ece_raw", "ece", "ece_null95", "temperature"
@@ -64,9 +64,21 @@ def headline(results: Results, comparison: Mapping[str, Any]) -> Table:
         )
     columns: tuple[str, ...] = ("Model", "Test accuracy", "F1-score", "Lab", "Errors", "Parameters",
                "TFLOP of training", "Training time")  # fmt: skip
-    if not results.is_mnist:
+    description = (
+        "Test accuracy, F1-score and errors: means over n seeds (± standard deviation). "
+        "TFLOP: 10¹² floating-point operations."
+    )
+    if results.is_mnist:
+        description += " Lab: the accuracy of the university lab that this project began as."
+    else:
         columns, *rows = (row[:3] + row[4:] for row in (columns, *rows))
-    return Table("headline", "Results", columns, rows)
+    for model, first in STARTS_FROM.items():
+        if {model, first} <= results.titles.keys():
+            titles = results.titles
+            description += (
+                f" {titles[model]} starts from {titles[first]}, whose training counts, too."
+            )
+    return Table("headline", "Results", columns, rows, description)
 
 
 def accuracy(result: ModelResult) -> str:

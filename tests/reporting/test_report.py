@@ -71,8 +71,13 @@ def test_on_mnist_the_headline_has_the_lab_beside_ours(results: Results) -> None
     assert first == ("CNN", *figures)
     assert second[3] == "-"  # the lab has no figure of the detector
     assert overview.columns[3] == "Lab"
+    assert "Lab:" in overview.description
+    assert "Faster R-CNN starts from CNN, whose training counts" in overview.description
     other = headline(results, compare(results))
     assert "Lab" not in other.columns
+    assert "Lab" not in other.description
+    two = replace(results, models=results.models[1:3])
+    assert "starts from" not in headline(two, compare(two)).description
     assert other.rows[0] == (first[:3] + first[4:])
 
 
