@@ -83,6 +83,8 @@ class AugmentationParams(Section):
     """horizontal shift of a row per row of height"""
     translate: Annotated[float, Field(ge=0, le=IMAGE_SIDE / 2)]
     """pixels"""
+    interpolation: Literal["bilinear", "bicubic"]
+    """how the distorted image is resampled"""
 
 
 class TrainingParams(Section):

@@ -105,7 +105,7 @@ def _transform(model: nn.Module, limits: AugmentationParams) -> transforms.Compo
         translate=(limits.translate / 28, limits.translate / 28),
         scale=(1 - limits.scale, 1 + limits.scale),
         shear=math.degrees(math.atan(limits.shear)),
-        interpolation=transforms.InterpolationMode.BILINEAR,
+        interpolation=transforms.InterpolationMode(limits.interpolation),
     )
     if not isinstance(model, FineTunedNetwork):
         return transforms.Compose([distortion, *TO_TENSOR])

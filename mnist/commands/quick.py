@@ -20,13 +20,13 @@ FOLDER = Path("quick")
 # which the models learn fastest at first, chosen by the validation split.
 SETTINGS = {
     "data.validation_size": 500,
-    "cnn.epochs": 0.6,
+    "cnn.epochs": 0.4,
     "cnn.batch_size": 64,
     "cnn.lr": 0.1,
-    "frcnn.epochs": 0.06,
+    "frcnn.epochs": 0.05,
     "frcnn.proposals": 20,
     "vgg16.input_size": 16,
-    "vgg16.epochs": 0.1,
+    "vgg16.epochs": 0.08,
     "vgg16.augmentation.rotate": 0,
     "vgg16.augmentation.scale": 0,
     "vgg16.augmentation.shear": 0,
@@ -34,11 +34,11 @@ SETTINGS = {
     "alexnet.input_size": 64,
     "alexnet.epochs": 0.1,
     "alexnet.batch_size": 32,
-    "vit.epochs": 0.45,
+    "vit.epochs": 0.36,
     "vit.batch_size": 64,
     "evaluate.scenes": 100,
-    "evaluate.robustness.digits": 100,
-    "evaluate.robustness.attacked_digits": 20,
+    "evaluate.robustness.digits": 50,
+    "evaluate.robustness.attacked_digits": 10,
 }
 NEXT = """\
 The report: {report}

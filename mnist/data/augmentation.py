@@ -1,6 +1,7 @@
 """Augmentation: random affine distortions, as if more people had written the digits."""
 
 import math
+from typing import Literal
 
 import numpy as np
 import torch
@@ -36,8 +37,14 @@ def random_affine(
     return torch.stack(rows, dim=1).view(count, 2, 3)
 
 
-def warp(images: Tensor, matrices: Tensor) -> Tensor:
-    """Resample float images (N, C, H, W) by matrices (N, 2, 3), bilinearly; outside is 0."""
+def warp(images: Tensor, matrices: Tensor, interpolation: Literal["bilinear", "bicubic"]) -> Tensor:
+    """Resample float images (N, C, H, W) by matrices (N, 2, 3); outside is 0.
+
+    Args:
+        images: in 0..1 for bicubic interpolation, which blurs less; in any range for bilinear.
+    """
     matrices = matrices.to(images.device, non_blocking=True)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)
-    return F.grid_sample(images, grid, align_corners=False)
+    warped = F.grid_sample(images, grid, mode=interpolation, align_corners=False)
+    # Bicubic interpolation overshoots at edges.
+    return warped.clamp(0, 1) if interpolation == "bicubic" else warped

@@ -87,7 +87,9 @@ def make_scenes(
     slots = (ends - counts)[:, None] + torch.arange(max_count)
     present = slots < ends[:, None]
 
-    distortion = AugmentationParams(rotate=rotate, scale=limits.scale, shear=shear, translate=0)
+    distortion = AugmentationParams(
+        rotate=rotate, scale=limits.scale, shear=shear, translate=0, interpolation="bilinear"
+    )
     margin = 2 + math.ceil(limits.scale * images.shape[-1] / 2)  # what the largest digit grows by
     tile = images.shape[-1] + 2 * margin
     if limits.side < tile:
@@ -104,7 +106,7 @@ def make_scenes(
             break
         digits = F.pad(images[order[slots[scenes, k]]], (margin,) * 4).unsqueeze(1).float()
         matrices = random_affine(len(digits), tile, distortion, generator)
-        tiles = warp(digits, matrices).round().byte().squeeze(1)
+        tiles = warp(digits, matrices, distortion.interpolation).round().byte().squeeze(1)
         ink = ink_boxes(tiles)
         shift, free = _find_places(ink, boxes[scenes, :k], limits, generator)
         free &= tiles.amax(dim=(1, 2)) >= INK_THRESHOLD

@@ -29,7 +29,7 @@ from scipy.special import softmax
 CONFIDENCE_SHARE = 0.02  # of the validation digits, below the limit
 INK_SHARE = 0.005  # half of it on each side
 OUTLINE_SHARE = 0.005
-REMOTE_SHARE = 0.01
+REMOTE_SHARE = 0.01  # of the validation digits, farther from all classes than the limit
 
 
 @dataclass(frozen=True)

@@ -68,8 +68,9 @@ class Classification:
         own = chosen[self.shard]
         generator = generator_for(self.seed, "augmentation", step)
         side = self.images.shape[-1]
-        matrices = random_affine(self.batch_size, side, self.recipe.augmentation, generator)
-        inputs = warp(to_input(self.images[own]), matrices[self.shard])
+        augmentation = self.recipe.augmentation
+        matrices = random_affine(self.batch_size, side, augmentation, generator)[self.shard]
+        inputs = warp(to_input(self.images[own]), matrices, augmentation.interpolation)
         return inputs.contiguous(memory_format=torch.channels_last), self.labels[own], chosen
 
     def _order(self, epoch: int) -> Tensor:

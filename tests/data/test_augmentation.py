@@ -1,6 +1,9 @@
 """Affine distortion: right in its geometry, random per image, the same for the same seed."""
 
+from typing import Any
+
 import numpy as np
+import pytest
 import torch
 from scipy import ndimage
 from torch import Tensor
@@ -9,8 +12,16 @@ from mnist.data.augmentation import random_affine, warp
 from mnist.params import AugmentationParams
 from tests.digits import digits
 
-NONE = AugmentationParams(rotate=0, scale=0, shear=0, translate=0)
 MIDDLE = 13.5  # of an image of 28 pixels, counted from the centre of the first
+
+
+def limits(**changes: float) -> AugmentationParams:
+    return AugmentationParams(
+        **{"rotate": 0, "scale": 0, "shear": 0, "translate": 0} | changes, interpolation="bilinear"
+    )
+
+
+NONE = limits()
 
 
 def matrices(count: int, limits: AugmentationParams = NONE, seed: int = 0) -> Tensor:
@@ -22,13 +33,27 @@ def images(count: int) -> Tensor:
     return torch.from_numpy(digits()[0][:count, None] / 255).float()
 
 
-def test_no_distortion_changes_nothing() -> None:
-    torch.testing.assert_close(warp(images(8), matrices(8)), images(8), atol=1e-4, rtol=0)
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_no_distortion_changes_nothing(interpolation: Any) -> None:
+    same = warp(images(8), matrices(8), interpolation)
+    torch.testing.assert_close(same, images(8), atol=1e-4, rtol=0)
+
+
+def test_bicubic_interpolation_keeps_strokes_sharper() -> None:
+    moved = matrices(500, limits(translate=0.5))
+    lost = {}
+    for interpolation in ("bilinear", "bicubic"):
+        warped = warp(images(500), moved, interpolation)
+        assert 0 <= warped.min() < warped.max() <= 1
+        back = moved.clone()
+        back[:, :, 2] *= -1  # there and back again
+        lost[interpolation] = (warp(warped, back, interpolation) - images(500)).square().mean()
+    assert lost["bicubic"] < 0.5 * lost["bilinear"]
 
 
 def test_each_number_is_spread_evenly_between_the_limits() -> None:
     turned, scaled, sheared, moved = (
-        matrices(2000, NONE.model_copy(update={name: limit})).double()
+        matrices(2000, limits(**{name: limit})).double()
         for name, limit in (("rotate", 30), ("scale", 0.2), ("shear", 0.4), ("translate", 3))
     )
     angles = torch.rad2deg(torch.atan2(turned[:, 1, 0], turned[:, 0, 0]))
@@ -51,8 +76,8 @@ def test_each_number_is_spread_evenly_between_the_limits() -> None:
 
 def test_a_distortion_is_the_one_that_its_five_numbers_describe() -> None:
     """Compare with SciPy: a pixel of the result is looked up where it comes from."""
-    limits = AugmentationParams(rotate=40, scale=0.3, shear=0.4, translate=4)
-    warped = warp(images(6), matrices(6, limits, seed=3))
+    strong = limits(rotate=40, scale=0.3, shear=0.4, translate=4)
+    warped = warp(images(6), matrices(6, strong, seed=3), "bilinear")
     draws = torch.rand(5, 6, generator=torch.Generator().manual_seed(3)) * 2 - 1
     for image, result, draw in zip(images(6), warped, draws.T.tolist(), strict=True):
         y, x = np.indices((28, 28)) - MIDDLE
@@ -66,18 +91,21 @@ def test_a_distortion_is_the_one_that_its_five_numbers_describe() -> None:
         np.testing.assert_allclose(result[0], expected, atol=1e-4)
 
 
-def test_known_matrices_move_and_turn_the_image() -> None:
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+def test_known_matrices_move_and_turn_the_image(interpolation: Any) -> None:
     ink = torch.rand(1, 1, 28, 28)
     two_right = torch.tensor([[[1.0, 0, 2 * 2 / 28], [0, 1, 0]]])
-    torch.testing.assert_close(warp(ink, two_right)[..., :26], ink[..., 2:], atol=1e-4, rtol=0)
-    assert warp(ink, two_right)[..., 26:].abs().max() < 1e-4  # outside is black
+    moved = warp(ink, two_right, interpolation)
+    torch.testing.assert_close(moved[..., :26], ink[..., 2:], atol=1e-4, rtol=0)
+    assert moved[..., 26:].abs().max() < 1e-4  # outside is black
     quarter = torch.tensor([[[0.0, -1, 0], [1, 0, 0]]])
     # (x, y) comes from (-y, x): the bottom moves to the right
-    torch.testing.assert_close(warp(ink, quarter), torch.rot90(ink, 1, (2, 3)), atol=1e-4, rtol=0)
+    turned = warp(ink, quarter, interpolation)
+    torch.testing.assert_close(turned, torch.rot90(ink, 1, (2, 3)), atol=1e-4, rtol=0)
 
 
 def test_the_seed_decides_and_each_image_is_distorted_in_its_own_way() -> None:
-    strong = AugmentationParams(rotate=20, scale=0.2, shear=0.2, translate=3)
+    strong = limits(rotate=20, scale=0.2, shear=0.2, translate=3)
     first = matrices(8, strong, seed=1)
     assert torch.equal(first, matrices(8, strong, seed=1))
     assert not torch.isclose(first, matrices(8, strong, seed=2)).all(dim=(1, 2)).any()

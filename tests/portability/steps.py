@@ -118,11 +118,16 @@ def augment(params: Params) -> tuple[dict[str, Any], dict[str, Tensor]]:
     images, labels = images_of(0, 32), torch.arange(32) % 10
     limits, recipe = params.cnn.augmentation, params.frcnn
     matrices = random_affine(32, 28, limits, generator)
-    warped = warp(to_input(images), matrices)
+    warped = [warp(to_input(images), matrices, kind) for kind in ("bilinear", "bicubic")]
     distortion: dict[str, Any] = {"rotate": recipe.rotate, "shear": recipe.shear}
     scenes = make_scenes(images, labels, recipe.scenes, generator, **distortion)
     settings = limits.model_dump() | recipe.scenes.model_dump() | distortion
-    return settings, {"warped": warped, "scenes": scenes.images, "boxes": scenes.boxes}
+    return settings, {
+        "bilinear": warped[0],
+        "bicubic": warped[1],
+        "scenes": scenes.images,
+        "boxes": scenes.boxes,
+    }
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from mnist.training.validation import SUBSET, validation_subset
 from tests.digits import as_tensors
 from tests.small_models import MODELS, small_case, small_params
 
-NONE = {"rotate": 0, "scale": 0, "shear": 0, "translate": 0}
+NONE = {"rotate": 0, "scale": 0, "shear": 0, "translate": 0, "interpolation": "bilinear"}
 
 
 def classification(seed: int = 0, images: Tensor | None = None, **changes: Any) -> Classification:
@@ -134,17 +134,6 @@ def test_an_image_is_as_hard_as_its_latest_loss() -> None:
     assert torch.isinf(task.losses).sum() == 156  # not seen yet
 
 
-def test_without_augmentation_the_images_come_as_they_are() -> None:
-    images, labels = as_tensors(slice(16))
-    inputs, order, _ = classification(augmentation=NONE, batch_size=160).batch(0)
-    assert inputs.shape == (160, 1, 28, 28)
-    everything = to_input(as_tensors(slice(160))[0])
-    for image in inputs[:5]:
-        assert (everything - image).abs().amax(dim=(1, 2, 3)).min() < 1e-5
-    assert len(order) == 160
-    assert labels.shape == images.shape[:1]
-
-
 @pytest.mark.parametrize("limit", ["rotate", "scale", "shear", "translate"])
 def test_each_step_augments_anew_as_the_recipe_wants(limit: str) -> None:
     image = as_tensors(slice(1))[0].expand(160, 28, 28)
@@ -153,6 +142,17 @@ def test_each_step_augments_anew_as_the_recipe_wants(limit: str) -> None:
     inputs = torch.cat([task.batch(step)[0] for step in (0, 1, 10)])
     different = {tuple(distorted.flatten().tolist()) for distorted in inputs}
     assert len(different) == 3 * 16  # in other steps, epochs and places of a batch
+
+
+def test_a_batch_is_resampled_as_the_recipe_wants() -> None:
+    committed = small_params().cnn.augmentation.model_dump()
+    batches = [
+        classification(augmentation=committed | {"interpolation": name}).batch(3)[0]
+        for name in ("bilinear", "bicubic")
+    ]
+    # Bicubic interpolation blurs less, so neighbouring pixels differ more.
+    soft, sharp = (batch.diff(dim=2).square().mean() for batch in batches)
+    assert sharp > 1.1 * soft
 
 
 def test_the_loss_is_cross_entropy_with_smoothed_labels() -> None:
