@@ -73,7 +73,7 @@ class DataParams(Section):
 
 
 class AugmentationParams(Section):
-    """Random distortion of a training image, drawn evenly from -value to +value."""
+    """Random distortion of a training image; each number is drawn evenly from -value to +value."""
 
     rotate: Degrees
     """degrees"""

@@ -16,7 +16,7 @@ from mnist.commands.experiment import git, run_experiment
 from mnist.params import load_params
 
 FOLDER = Path("quick")
-# What replaces values of params.yaml: about a twentieth of the work, in batches and sizes from
+# What replaces values of params.yaml: about a thirtieth of the work, in batches and sizes from
 # which the models learn fastest at first, chosen by the validation split.
 SETTINGS = {
     "data.validation_size": 500,

@@ -85,7 +85,7 @@ class Chart:
     white_tiles: bool = False
     """whether colours are on pictures, which stay white on a dark page"""
     heading: str = ""
-    """what a page puts above it, where it has no section of its own"""
+    """above it, where it has no section of its own, or its name in a choice of charts"""
 
     @property
     def svg(self) -> str:

@@ -69,7 +69,7 @@ def risk_coverage(results: Results) -> Chart:
     for result in results.models:
         title, colour, _, marker, dash = result.style
         errors = errors_left(result.correct, result.calibrated.max(axis=1))
-        errors = errors[: int(SET_ASIDE * len(errors)) + 1]
+        errors = errors[: int(SET_ASIDE * len(result.labels)) + 1]
         share = 100 * np.arange(len(errors)) / len(result.labels)
         axes.plot(share, errors, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
                   markersize=7, markevery=max(1, len(errors) // 6), label=title,

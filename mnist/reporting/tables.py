@@ -69,15 +69,18 @@ def headline(results: Results, comparison: Mapping[str, Any]) -> Table:
         "TFLOP: 10¹² floating-point operations."
     )
     if results.is_mnist:
-        description += " Lab: the accuracy of the university lab that this project began as."
+        description += " Lab: the accuracy that the university lab reported."
     else:
         columns, *rows = (row[:3] + row[4:] for row in (columns, *rows))
+    titles = results.titles
     for model, first in STARTS_FROM.items():
-        if {model, first} <= results.titles.keys():
-            titles = results.titles
+        if {model, first} <= titles.keys():
             description += (
-                f" {titles[model]} starts from {titles[first]}, whose training counts, too."
+                f" TFLOP and time of {titles[model]} include those of {titles[first]}, from which "
+                "it starts."
             )
+    if len({r.timing["cpu"] for r in results.models if r.timing}) > 1:
+        description += " The times are from different CPUs, so they do not compare."
     return Table("headline", "Results", columns, rows, description)
 
 

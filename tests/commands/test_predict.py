@@ -104,7 +104,7 @@ def test_what_cannot_be_read_is_named_and_does_not_stop_the_others(
 
     with pytest.raises(SystemExit) as stop:
         predict.main(parse(*arguments))
-    assert stop.value.code == predict.UNREADABLE
+    assert stop.value.code == predict.UNREADABLE == 2
     output = capsys.readouterr()
     lines = output.out.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == [

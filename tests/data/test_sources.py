@@ -195,6 +195,18 @@ def test_a_faulty_mirror_is_refused_with_the_reason(
         sources.mirrors(target, [serve(respond)])
 
 
+@pytest.mark.parametrize("lengths", [("abc",), ("-1",), ("{true}", "{true}")])
+def test_an_odd_content_length_does_no_harm(
+    target: Path, serve: Serve, lengths: tuple[str, ...]
+) -> None:
+    def respond(handler: BaseHTTPRequestHandler, name: str) -> None:
+        body = compressed(name)
+        send(handler, body, lengths=tuple(length.format(true=len(body)) for length in lengths))
+
+    sources.mirrors(target, [serve(respond)])
+    assert_complete(target)
+
+
 def test_a_server_that_drips_bytes_is_given_up(
     target: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:

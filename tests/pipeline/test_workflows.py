@@ -16,6 +16,7 @@ from tests.conftest import ROOT
 from tests.digits import write_data_set
 from tests.pipeline.conftest import Command, command_in, ran, read_csv
 from tests.pipeline.test_documentation import to_run
+from tests.training.processes import free_port
 
 
 def test_models_are_trained_from_several_seeds_beside_the_workspace(
@@ -28,6 +29,9 @@ def test_models_are_trained_from_several_seeds_beside_the_workspace(
     assert (first["model"], first["seed"], second["seed"]) == ("cnn", "1", "2")
     assert float(first["accuracy"]) == json.loads(headline)["accuracy"]
     assert second["nll"] != first["nll"]
+    assert second["weights_sha256"] != first["weights_sha256"]
+    wrong = [row for row in read_csv(tiny / "metrics/seed_errors.csv") if row["seed"] == "2"]
+    assert len(wrong) == int(second["errors"])
     assert (tiny / "metrics/test/cnn.json").read_bytes() == headline
     assert run("git", "diff", "--name-only").split() == [
         "metrics/seed_errors.csv",
@@ -65,8 +69,8 @@ def test_the_same_seed_gives_the_same_files(run: Command, tiny: Path) -> None:
 
 def test_a_model_trained_by_torchrun_is_committed(run: Command, tiny: Path) -> None:
     before = (tiny / "models/vit.safetensors").read_bytes()
-    torchrun, commit, repro = to_run("docs/distributed.md")
-    run("bash", "-c", torchrun)
+    torchrun, commit, repro = to_run("docs/distributed.md")[:3]
+    run("bash", "-c", f"PET_MASTER_PORT={free_port()} {torchrun}")
     assert json.loads((tiny / "models/vit.timing.json").read_text())["world_size"] == 2
     trained = (tiny / "models/vit.safetensors").read_bytes()
     assert trained != before

@@ -412,19 +412,23 @@ def test_attacks_of_one_strength_stand_side_by_side(results: Results) -> None:
         assert labels <= words(chart)
         assert "VGG16 withstands the attacks best" in chart.alt or shown is results
         assert "at most 50% of the images" in chart.alt
+        assert "upper bound" in chart.description
 
 
 # --- images
 
 
-def test_the_error_gallery_has_the_prediction_of_each_model(results: Results) -> None:
+def test_the_error_gallery_has_the_prediction_of_each_model(
+    results: Results, tmp_path: Path
+) -> None:
     chart = galleries.error_gallery(results, 3)
     assert chart
     assert len(chart.panels) == 3
     assert {"0", "1 1 1 1 1", "1", "1 2 2 2 2"} <= words(chart)  # images 0 and 1
-    first = galleries.error_gallery(results, 1)
+    two = read(tmp_path / "two", ("cnn", "vit"), wrong={"cnn": [0, 7], "vit": [7]})
+    first = galleries.error_gallery(two, 1)
     assert first
-    assert {"0", "1 1 1 1 1"} == words(first)  # the image that most models misclassify
+    assert {"7", "8 8"} == words(first)  # the image that most models misclassify
 
 
 def test_without_errors_there_is_no_gallery(tmp_path: Path) -> None:

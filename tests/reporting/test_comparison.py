@@ -17,7 +17,7 @@ from mnist.reporting.seeds import SeedRuns
 from mnist.reporting.statistics import holm
 from tests.reporting.synthetic import MODELS, make_params, read, write_metrics, write_seeds
 
-ROUNDED = 5e-6  # figures have six decimals
+ROUNDED = 5e-6  # figures have six decimals; Holm's factor is at most 10
 
 
 def with_errors(result: ModelResult, *wrong: range, images: int = 10_000) -> ModelResult:

@@ -72,13 +72,22 @@ def test_on_mnist_the_headline_has_the_lab_beside_ours(results: Results) -> None
     assert second[3] == "-"  # the lab has no figure of the detector
     assert overview.columns[3] == "Lab"
     assert "Lab:" in overview.description
-    assert "Faster R-CNN starts from CNN, whose training counts" in overview.description
+    assert "time of Faster R-CNN include those of CNN" in overview.description
     other = headline(results, compare(results))
     assert "Lab" not in other.columns
+    assert other.rows[0] == (first[:3] + first[4:])
     assert "Lab" not in other.description
     two = replace(results, models=results.models[1:3])
-    assert "starts from" not in headline(two, compare(two)).description
-    assert other.rows[0] == (first[:3] + first[4:])
+    assert "it starts" not in headline(two, compare(two)).description
+
+
+def test_times_of_different_cpus_are_said_to_be_so(results: Results) -> None:
+    assert "different CPUs" not in headline(results, compare(results)).description
+    first, *others = results.models
+    assert first.timing
+    other = replace(first, timing=first.timing | {"cpu": "6502"})
+    mixed = replace(results, models=(other, *others))
+    assert "different CPUs" in headline(mixed, compare(mixed)).description
 
 
 def test_a_timing_of_other_weights_is_not_shown(metrics: Path) -> None:
@@ -111,6 +120,21 @@ def test_the_hyperparameters_are_those_of_params_yaml(results: Results) -> None:
     assert rows["scenes.side"] == ["", str(params.frcnn.scenes.side), "", "", ""]
     assert rows["last_pool"][2:4] == ["false", "false"]
     assert rows["optimizer"][0] == "sgd"
+
+
+def test_the_page_says_what_was_not_found_and_how_many_errors_it_shows(results: Results) -> None:
+    models = [
+        replace(r, examples=r.examples | {"misclassified": r.examples["misclassified"][:1]})
+        for r in results.models
+    ]
+    nothing_in_7 = np.where(np.arange(100) == 7, -1, results.labels)
+    models[1] = replace(models[1], predicted=nothing_in_7)
+    results = replace(results, models=tuple(models))
+    comparison = compare(results)
+    text = render("page.html.j2", results, comparison, make_charts(results, comparison, 5))
+    assert "1 of 6 images that some model misclassifies" in text
+    assert 'data-model="frcnn" data-true="7" data-predicted="-1"' in text
+    assert text.count('<th scope="col">none</th>') == 1  # a column of the detector alone
 
 
 def test_the_leaderboard_marks_the_best_of_each_column(results: Results) -> None:
