@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch._dynamo  # every optimizer imports it, in each child anew if not here
 
 from mnist.errors import run
 from mnist.training import distributed
