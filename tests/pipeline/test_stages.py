@@ -14,8 +14,6 @@ from safetensors.torch import load_file
 from tests.pipeline.conftest import MODELS, Command, command_in, ran
 from tests.pipeline.test_documentation import to_run
 
-START_CNN = "import stages.train_cnn as s; from mnist.errors import run; run(s.main)"
-
 
 def test_it_writes_every_file_of_the_contract(tiny: Path) -> None:
     per_model = (

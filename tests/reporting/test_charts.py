@@ -359,8 +359,7 @@ def test_the_least_certain_images_are_set_aside_first(results: Results) -> None:
     left = errors_left(result.correct, result.calibrated.max(axis=1))
     assert left.tolist()[:4] == [2, 2, 1, 1]
     assert left[-1] == 0
-    alone = Results(**vars(results) | {"models": (result,)})
-    chart = confidence.risk_coverage(alone)
+    chart = confidence.risk_coverage(replace(results, models=(result,)))
     assert "With the least certain 1% of the images set aside, CNN makes the fewest errors, 2" in (
         chart.alt
     )
