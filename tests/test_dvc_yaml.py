@@ -2,6 +2,7 @@
 
 import ast
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,11 +77,14 @@ def test_a_stage_declares_what_it_imports(name: str) -> None:
 
 @pytest.mark.parametrize("name", STAGES)
 def test_a_stage_tracks_the_params_it_reads(name: str) -> None:
-    """Sections of params.yaml that the stage's own script names, and those of every training."""
+    """What the stage's own script names of params.yaml, and what every training depends on."""
     script = (ROOT / f"stages/{name}.py").read_text(encoding="utf-8")
-    tracked = {param.split(".")[0] for param in STAGES[name].get("params", [])}
+    keys = STAGES[name].get("params", [])
+    tracked = {key.split(".")[0] for key in keys}
     sections = {"evaluate", "report", *NAMES}
-    assert {s for s in sections if f"params.{s}." in script} - {"frcnn"} <= tracked
+    assert sections.intersection(re.findall(r"\bparams\.(\w+)", script)) - {"frcnn"} <= tracked
+    read = re.findall(r"(?<![\w.])data\.(\w+)", script)  # of `data = load_params().data`
+    assert {f"data.{key}" for key in read} <= {*keys}
     if name.startswith(("train", "finetune")):
         model = name.split("_")[1]
         assert tracked >= {model, "data", "portable", "precision", "seed"}
@@ -101,6 +105,19 @@ def test_every_model_is_in_params_registry_and_plots(committed: dict[str, Any]) 
         for plot in PIPELINE["plots"]:
             ((_, settings),) = plot.items()
             assert [path for path in settings["y"] if Path(path).stem == name], plot
+
+
+def test_the_report_depends_on_all_metrics_in_git_and_on_nothing_that_it_writes() -> None:
+    in_git = subprocess.run(
+        ["git", "ls-files", "metrics"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    needed = {"/".join(Path(file).parts[:2]) for file in in_git} - {"metrics/comparison.json"}
+    assert needed == {dep for dep in STAGES["report"]["deps"] if dep.startswith("metrics/")}
+
+
+def test_every_model_is_an_artifact_by_its_own_name() -> None:
+    paths = {name: artifact["path"] for name, artifact in PIPELINE["artifacts"].items()}
+    assert paths == {name: f"models/{name}.safetensors" for name in NAMES}
 
 
 def test_what_dvc_cannot_restore_from_its_run_cache_is_cheap() -> None:

@@ -41,8 +41,8 @@ class FineTunedNetwork(nn.Module):
     Args:
         network: the one whose backbone this is.
         input_size: images are resized to this side in pixels.
-        last_pool: whether the backbone ends in its max pooling; without it the head sees 4 times as
-            many positions, which small images need.
+        last_pool: whether the backbone ends in its max pooling; without it the head sees more
+            positions, which small images need.
         hidden: width of a hidden layer in the head; 0 for none.
         dropout: share of the head's inputs that is dropped.
     """

@@ -123,7 +123,7 @@ class CropPredictor(nn.Module):
         super().__init__()
         self.features = make_convolutions(**convolutions)
         self.cls_score = nn.Linear(convolutions["widths"][-1], 1 + classes)
-        measure = make_convolutions(
+        box_features = make_convolutions(
             widths=[32, 64, 64],
             kernel_sizes=[3, 3, 3],
             strides=[1, 2, 2],
@@ -132,7 +132,7 @@ class CropPredictor(nn.Module):
         )
         cells = math.ceil(size / 4)  # a side
         self.bbox_pred = nn.Sequential(
-            *measure,
+            *box_features,
             nn.Flatten(),
             Linear(64 * cells**2, hidden),
             nn.LayerNorm(hidden),
@@ -256,8 +256,8 @@ class DigitDetector(FasterRCNN):
             return self.crop_heads(pixels, boxes, sizes)[0] if sum(map(len, boxes)) else first
         proposals, _, labels, changes = self.roi_heads.select_training_samples(proposals, targets)
         logits, predicted = self._first_stage(features, proposals, sizes)
-        names = ("first_classifier", "first_box_reg")
-        losses |= zip(names, fastrcnn_loss(logits, predicted, labels, changes), strict=True)
+        class_loss, box_loss = fastrcnn_loss(logits, predicted, labels, changes)
+        losses |= {"first_classifier": class_loss, "first_box_reg": box_loss}
         boxes = self._best_boxes(logits, predicted, proposals)
         # of the second stage: loss_classifier, loss_box_reg
         return losses | self.crop_heads(pixels, boxes, sizes, targets)[1]

@@ -15,8 +15,8 @@ class EMA(nn.Module):
     After n updates, `min(decay, (1 + n) / (10 + n))` of the average is kept, so the random initial
     weights are soon forgotten, also in short trainings.
 
-    `torch.optim.swa_utils.AveragedModel` has no such warm-up, and cannot average the integer
-    counter of batch normalisation.
+    `torch.optim.swa_utils.AveragedModel` could do this with a `multi_avg_fn`, but it would wait for
+    the GPU at every step, to read the number of updates.
 
     Args:
         decay: fraction of the average that an update keeps, 0..1.

@@ -70,6 +70,15 @@ def test_every_image_keeps_its_label(folder: Path) -> None:
     np.testing.assert_array_equal(test_labels, labels[1200:1600])
 
 
+def test_the_seed_decides_which_images_are_put_aside_for_validation(folder: Path) -> None:
+    drawn = []
+    for seed in (0, 1):
+        write_params(folder, seed=seed)
+        convert.main()
+        drawn.append(load_arrays(folder / "data/mnist/validation.npz", CPU)[0])
+    assert not torch.equal(*drawn)
+
+
 def test_the_idx_files_are_verified_again(folder: Path) -> None:
     # The image stays valid, but it is not the one that was fetched.
     change_last_byte(folder / "data/raw/train-images-idx3-ubyte")

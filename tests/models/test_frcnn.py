@@ -41,6 +41,13 @@ def build(seed: int = 0) -> DigitDetector:
     return small_model("frcnn", PARAMS, seed)
 
 
+def test_it_can_find_every_digit_of_a_full_scene() -> None:
+    params = small_params()
+    model = small_model("frcnn", params)
+    for heads in (model.roi_heads, model.crop_heads):
+        assert heads.detections_per_img > 2 * params.frcnn.scenes.digits_max  # and some in doubt
+
+
 @pytest.fixture(scope="module")
 def scenes() -> Scenes:
     generator = torch.Generator().manual_seed(0)

@@ -91,6 +91,29 @@ def test_rollout_gives_each_patch_a_contribution(pool: str) -> None:
     torch.testing.assert_close(uniform, torch.full((5, 16), 1 / 16))
 
 
+def test_a_patch_that_all_others_attend_to_contributes_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = build(depth=1)
+    attention = torch.zeros(1, 4, 16, 16)
+    attention[..., 3] = 1  # of every token to token 3
+    seen: list[torch.Tensor] = []
+
+    def weights(_: SelfAttention, tokens: torch.Tensor) -> torch.Tensor:
+        seen.append(tokens)
+        return attention
+
+    monkeypatch.setattr(SelfAttention, "weights", weights)
+    image = torch.rand(1, 1, 28, 28)
+    (contributions,) = model.rollout(image)
+    # Half of each token is itself, by the residual connection.
+    expected = torch.full((16,), 0.5 / 16)
+    expected[3] += 0.5
+    torch.testing.assert_close(contributions, expected)
+    (block,) = model.blocks
+    torch.testing.assert_close(seen[0], block.attention_norm(model.embed(image)))
+
+
 @pytest.mark.parametrize("changes", [{}, {"stem": "linear", "pool": "class"}])
 def test_it_overfits_32_images(changes: dict[str, Any]) -> None:
     assert overfits(lambda seed: build(seed, **changes), lr=0.01, steps=100)

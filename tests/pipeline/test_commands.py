@@ -1,5 +1,6 @@
 """The commands that run the pipeline in other ways, or share its results."""
 
+import argparse
 import json
 import shutil
 import sys
@@ -10,6 +11,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import pytest
 import requests
 import yaml
 from PIL import Image
@@ -51,6 +53,19 @@ def test_quick_leaves_everything_as_it_was_and_gives_a_report(run: Command, tiny
     outputs = {command: run(*command.split()) for command in commands}
     assert "report.errors_shown" in outputs["dvc params diff HEAD quick"]
     assert "quick" not in run("dvc", "exp", "list", "--name-only")
+
+
+def test_quick_prints_the_accuracies_of_its_own_models(
+    run: Command, tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tiny / "metrics/test/vit.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"accuracy": 0.1234}))
+    experiment = run("git", "stash", "create").strip()  # a commit with that, on no branch
+    run("git", "checkout", "--", ".")
+    monkeypatch.chdir(tiny)
+    monkeypatch.setattr(quick, "run_experiment", lambda *_: experiment)
+    quick.main(argparse.Namespace())
+    assert "vit      12.34%" in capsys.readouterr().out
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

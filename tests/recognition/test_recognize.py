@@ -99,10 +99,13 @@ def test_boxes_are_where_the_ink_is(nearest: Nearest, finder: DigitDetector) -> 
 
 
 def test_boxes_for_machines_are_in_pixels_of_the_file(nearest: Nearest) -> None:
-    reading = read_all(page_of(3), {"cnn": nearest})
+    found = Found(digit=3, score=0.9, box=(1.0, 2.0, 30.0, 40.0))
+    reading = replace(read_all(page_of(3), {"cnn": nearest}), found={"frcnn": [found]})
+    reading.unlike["frcnn"] = [None]
     (box,) = as_json(reading)["boxes"]
-    (larger,) = as_json(replace(reading, reduced=0.5))["boxes"]
-    assert larger == [2 * edge for edge in box]
+    larger = as_json(replace(reading, reduced=0.5))
+    assert larger["boxes"] == [[2 * edge for edge in box]]
+    assert larger["detectors"]["frcnn"][0]["box"] == [2, 4, 60, 80]
 
 
 def test_only_digits_beyond_the_limits_are_unlike(nearest: Nearest, finder: DigitDetector) -> None:

@@ -393,6 +393,20 @@ def test_each_corruption_stands_beside_its_accuracy_and_its_picture(results: Res
         assert picture.convert("L").getpixel((14, 14)) == pytest.approx(255 - 10 * i, abs=2), kind
 
 
+def test_the_corruptions_are_summarised_by_mean_and_median(results: Results) -> None:
+    rates = dict(zip(["none", *CORRUPTIONS], [1.0] + [0.8] * 14 + [0.1], strict=True))
+    worst = dict.fromkeys(rates, 0.5) | {"none": 0.0}
+    models = [results.models[0], results.models[4]]
+    models = [replace(r, robustness=new) for r, new in zip(models, (rates, worst), strict=True)]
+    chart = robustness.robustness(replace(results, models=tuple(models)))
+    rows = {text: y for text, _, y in texts(chart)}
+    for name, expected in (("mean", ["75.3", "50.0"]), ("median", ["80.0", "50.0"])):
+        y = rows[f"corrupted: {name}"]
+        assert [t for t, _, at in texts(chart) if abs(at - y) < 3 and "." in t] == expected
+    assert "CNN is the most accurate, 75.3 % on average" in chart.alt
+    assert "Vision Transformer the least, 50.0 %" in chart.alt
+
+
 def test_the_best_of_each_row_is_bold(results: Results) -> None:
     rates = results.models[2].robustness | {"fog": 0.999}
     chart = robustness.robustness(change(results, "vgg16", robustness=rates))

@@ -86,6 +86,7 @@ def test_the_p_values_are_those_of_seeds_and_images_together(results: Results) -
     one = [with_errors(cnn, range(10)), with_errors(vit, range(40))]
     (pair,) = compare(replace(results, models=tuple(one)))["pairs"]
     assert pair["p_holm"] < 0.01
+    assert 0 < pair["ci95"][0] < pair["difference"] < pair["ci95"][1]
     # ... but not when the trainings of a model differ among themselves by more than that.
     many = [
         with_errors(cnn, range(10), range(60)),
@@ -234,6 +235,11 @@ def test_labels_of_mnist_are_corrected(results: Results) -> None:
     assert corrected["read_by_all"] == [947]
     text = findings.common_errors(replace(results, models=(cnn,)), comparison)
     assert "3 of them by all. Most of five people rejected the label of 1 of these 3" in text
+    # A second model misses 947, too, but reads another digit.
+    other = replace(cnn, name="vit", predicted=np.where(np.arange(10000) == 947, 2, predicted))
+    comparison = compare(replace(results, is_mnist=True, models=(cnn, other)))
+    assert comparison["wrong_by_all"] == [5, 947, 2130]
+    assert comparison["corrected_labels"]["read_by_all"] == []
 
 
 def test_risk_is_counted_among_the_most_certain() -> None:

@@ -181,9 +181,14 @@ def test_the_seeds_have_a_table(metrics: Path) -> None:
 
 
 def test_pairs_risk_and_corruptions_have_tables(results: Results) -> None:
-    first = table("differences", results).rows[0]
-    assert first[:3] == ("CNN", "Faster R-CNN", "1.00")
-    assert first[5] == "1 to 0"
+    comparison = compare(results)
+    counts = {"only_better_correct": 30, "only_worse_correct": 2, "p": 0.003, "p_holm": 0.004}
+    pair = {"better": "cnn", "worse": "vit", "difference": 0.0123, "ci95": [0.001, 0.024]}
+    comparison["pairs"] = [pair | {"p": 0.01, "p_holm": 0.02, "mcnemar": counts}]
+    (row,) = make_tables(results, comparison)["differences"].rows
+    assert row == (
+        "CNN", "Vision Transformer", "1.23", "0.10 to 2.40", "0.02", "30 to 2", "0.004"
+    )  # fmt: skip
     assert table("risk", results).rows[0][0::4] == ("CNN", "1")
     assert table("corrupted", results).rows[1][1] == "59.0% (50.0% to 70.0%)"
     recipes = table("recipes", as_mnist(results)).rows
@@ -277,6 +282,11 @@ def test_on_mnist_the_report_has_what_is_known_of_mnist(results: Results) -> Non
     results = as_mnist(results)
     comparison = compare(results)
     text = render("page.html.j2", results, comparison, make_charts(results, comparison, 5))
+    found = {"images": 9995, "errors": {"cnn": 7, "ensemble": 8}}
+    ours = comparison | {"corrected_labels": found}
+    published = comparison["ensemble"]["errors"]
+    rows = make_tables(results, ours)["corrected"].rows
+    assert rows == [("CNN", "1", "7"), ("Mean of all five", f"{published}", "8")]
     for words in (
         "the lab",
         "UCI",

@@ -1,6 +1,5 @@
 """The batches, the loss and the validation of a classifier."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +9,7 @@ from torch.nn import functional as F
 
 from mnist.errors import UserError
 from mnist.models.inference import to_input
-from mnist.training import distributed
+from mnist.training import distributed, validation
 from mnist.training.classification import Classification
 from mnist.training.validation import SUBSET, validation_subset
 from tests.digits import as_tensors
@@ -50,6 +49,15 @@ def test_a_batch_is_a_function_of_seed_step_and_losses_alone(name: str) -> None:
     other = flat(small_case(name, seed=2)[1].batch(7))
     assert not torch.equal(other, expected[7])
     assert len({tuple(batch.tolist()) for batch in expected}) == 30
+
+
+def test_the_seed_decides_the_order_and_the_augmentation() -> None:
+    same = as_tensors(slice(1))[0].expand(160, 28, 28)  # so that only the distortions differ
+    (first, _, order), (other, _, other_order) = (
+        classification(seed, images=same).batch(0) for seed in (1, 2)
+    )
+    assert not torch.equal(order, other_order)
+    assert not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -188,10 +196,11 @@ def test_the_validation_subset_keeps_the_proportion_of_each_class() -> None:
     assert len(few[0]) == 40
 
 
-def test_only_the_last_row_needs_all_validation_images(tmp_path: Path) -> None:
-    images, labels = as_tensors(slice(1797))
-    repeated = (images.repeat(2, 1, 1), labels.repeat(2))
-    task = Classification(as_tensors(slice(160)), repeated, small_params().cnn, 0)
-    model = small_case("cnn")[0]
-    assert task.validate(model, whole=True)[2] == 2 * 1797
-    assert SUBSET <= task.validate(model, whole=False)[2] < 2 * SUBSET
+@pytest.mark.parametrize("name", ["cnn", "frcnn"])
+def test_only_the_last_row_needs_all_validation_images(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "SUBSET", 20)
+    model, task, _ = small_case(name)
+    assert task.validate(model.eval(), whole=True)[2] == 40
+    assert 20 <= task.validate(model, whole=False)[2] < 30

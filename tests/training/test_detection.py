@@ -64,6 +64,18 @@ def test_targets_are_the_ink_and_the_label_of_each_digit() -> None:
     assert compared > 100
 
 
+@pytest.mark.parametrize("distortion", ["rotate", "shear"])
+def test_the_digits_of_a_scene_are_distorted_as_the_recipe_wants(distortion: str) -> None:
+    images, _ = as_tensors(slice(30))
+    inks = {tuple(image[image >= INK_THRESHOLD].tolist()) for image in images}
+    for limit, kept in ((0.0, 30), (small_params().frcnn.model_dump()[distortion], 0)):
+        changes = {"rotate": 0.0, "shear": 0.0} | {distortion: limit}
+        task = detection(slice(30), scenes=one_digit_scenes(), batch_size=30, **changes)
+        scenes = (task.batch(0)[0][:, 0] * 255).round().long()
+        same = [tuple(scene[scene >= INK_THRESHOLD].tolist()) in inks for scene in scenes]
+        assert sum(same) == kept
+
+
 def edges(profile: torch.Tensor) -> tuple[float, float]:
     """Where a line of pixels rises to INK_THRESHOLD and falls again; centres lie at i + 0.5."""
     fine = np.linspace(0, 64, 64_001)

@@ -14,7 +14,7 @@ from mnist.errors import UserError
 from mnist.models.inference import to_input
 from mnist.training import distributed
 from mnist.training.classification import Classification
-from mnist.training.curve import validation_steps
+from mnist.training.curve import LearningCurve, validation_steps
 from mnist.training.loop import make_optimizer, one_cycle, train
 from mnist.training.randomness import derive_seed
 from tests.digits import as_tensors
@@ -187,6 +187,14 @@ def test_the_same_seed_gives_the_same_bits(name: str, tmp_path: Path) -> None:
     )
     assert first == again
     assert first != other
+
+
+def test_the_seconds_before_a_stop_count() -> None:
+    curve, resumed = LearningCurve(None), LearningCurve(None)
+    curve.add_step(torch.tensor(0.5), seconds=3.0)
+    resumed.load_state_dict(curve.state_dict())
+    resumed.add_step(torch.tensor(0.5), seconds=4.0)
+    assert resumed.seconds == 7.0
 
 
 def test_an_epoch_may_be_a_fraction() -> None:

@@ -25,7 +25,7 @@ from mnist.training.detection import Detection
 from mnist.training.finetune import load_imagenet_weights
 from mnist.training.run import training_flops
 from tests.conftest import ROOT
-from tests.digits import digits
+from tests.digits import as_tensors, digits
 from tests.small_models import SHORT, SMALL, narrow, small_case, small_model, small_params
 
 STAGES = {
@@ -35,6 +35,7 @@ STAGES = {
     "alexnet": "finetune_alexnet",
     "vit": "train_vit",
 }
+TRAINING, VALIDATION = slice(100), slice(300, 340)
 # So that no section has the value of another.
 DISTINCT = {
     name: {"epochs": 0.5 + i / 10, "lr": 0.001 + i / 1000, "warmup": 0.1 + i / 100}
@@ -44,13 +45,14 @@ DISTINCT = {
 
 @dataclass
 class Trained:
-    """What a stage handed to `train`, and the model's weights before."""
+    """What a stage handed to `train`, the model's weights before, and what its checkpoint hashes."""
 
     model: nn.Module
     task: Any
     recipe: Any
     precision: torch.dtype
     before: dict[str, Tensor]
+    hashed: list[Tensor]
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     (folder / "data/mnist").mkdir(parents=True)
     images, labels = digits()
-    for name, part in (("train", slice(100)), ("validation", slice(300, 340))):
+    for name, part in (("train", TRAINING), ("validation", VALIDATION)):
         np.savez(folder / f"data/mnist/{name}.npz", images=images[part], labels=labels[part])
     return folder
 
@@ -75,11 +77,16 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(folder: Path) -> dict[str, Trained]:
     """Run all five stages, in the order of dvc.yaml."""
     seen: dict[str, Trained] = {}
-    train = run.train
+    hashed: list[Tensor] = []
+    train, open_checkpoint = run.train, run.open_checkpoint
+
+    def record_hashed(*arguments: Any) -> Any:
+        hashed[:] = [tensor.clone() for tensor in arguments[-1]]
+        return open_checkpoint(*arguments)
 
     def record(model: Any, task: Any, recipe: Any, precision: Any, *rest: Any) -> Any:
         before = {key: value.clone() for key, value in model.state_dict().items()}
-        seen[name] = Trained(model, task, recipe, precision, before)
+        seen[name] = Trained(model, task, recipe, precision, before, [*hashed])
         return train(model, task, recipe, precision, *rest)
 
     networks = {key: narrow(network) for key, network in fine_tuned.NETWORKS.items()}
@@ -89,6 +96,7 @@ def trained(folder: Path) -> dict[str, Trained]:
         mock.patch.dict(fine_tuned.NETWORKS, networks),
         mock.patch.dict(os.environ),
         mock.patch.object(run, "train", record),
+        mock.patch.object(run, "open_checkpoint", record_hashed),
         mock.patch("stages.finetune_vgg16.load_imagenet_weights"),
     ):
         os.environ.pop("DVC_STAGE", None)
@@ -124,6 +132,30 @@ def test_a_stage_reads_its_own_section(
 
 
 @pytest.mark.parametrize("name", STAGES)
+def test_a_stage_trains_on_the_training_and_validates_on_the_validation_split(
+    name: str, trained: dict[str, Trained]
+) -> None:
+    task, hashed = trained[name].task, trained[name].hashed
+    splits = [*as_tensors(TRAINING), *as_tensors(VALIDATION)]
+    used = [task.images, task.labels, *task.validation]
+    for got, expected in zip(used, splits, strict=True):
+        assert torch.equal(got, expected)
+    # Another split or other initial weights make another training: its checkpoint has another name.
+    for got, expected in zip(hashed, [*splits, *trained[name].before.values()], strict=True):
+        assert torch.equal(got, expected)
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_the_seed_decides_the_initial_weights(
+    name: str, trained: dict[str, Trained], params: Params
+) -> None:
+    before = trained[name].before
+    from_the_cnn = ("backbone.", "crop_heads.") if name == "frcnn" else ()
+    for key, value in small_model(name, params, seed=7).state_dict().items():
+        assert key.startswith(from_the_cnn) or torch.equal(before[key], value), key
+
+
+@pytest.mark.parametrize("name", STAGES)
 def test_a_stage_writes_the_files_of_the_contract(
     name: str, trained: dict[str, Trained], params: Params, folder: Path
 ) -> None:
@@ -132,6 +164,8 @@ def test_a_stage_writes_the_files_of_the_contract(
     steps = round(section.epochs * task.steps_per_epoch)
     assert metrics["epochs"] == pytest.approx(steps / task.steps_per_epoch, abs=1e-6)
     assert metrics["train_samples"] == steps * section.batch_size
+    flops = training_flops(trained[name].model, task)
+    assert metrics["train_tflop"] == pytest.approx(steps * section.batch_size * flops / 1e12, 0.1)
     assert metrics.keys() == {
         "epochs", "train_samples", "train_loss", "val_loss", "val_accuracy", "train_tflop"
     }  # fmt: skip
@@ -174,6 +208,13 @@ def test_the_detector_starts_as_the_trained_cnn(trained: dict[str, Trained], fol
         assert torch.equal(before[f"backbone.{key}"], value), key
         assert torch.equal(before[f"crop_heads.box_predictor.features.{key}"], value), key
     assert torch.equal(before["crop_heads.box_predictor.cls_score.weight"][1:], cnn.head.weight)
+
+
+def test_the_detector_can_start_from_random_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = importlib.import_module("stages.train_frcnn")
+    monkeypatch.setattr(stage, "load_params", lambda: small_params(frcnn={"backbone": "none"}))
+    monkeypatch.setattr(stage, "run_training", lambda *_: None)
+    stage.main()  # there is no models/cnn.safetensors in this folder to start from
 
 
 @pytest.mark.parametrize("own", ["imagenet", "none"])
@@ -237,6 +278,20 @@ def test_a_stage_resumes_and_holds_the_lock_while_it_trains(
     with pytest.raises(Stop):
         stage.main()
     next(Path("checkpoints").glob("vit-*.pt")).unlink()
+
+
+def test_a_training_can_be_told_not_to_resume(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    params = small_params()
+    model = small_model("cnn", params)
+    for resume, steps_done in ((True, 0), (True, 1), (False, 0)):
+        runtime = params.runtime.model_copy(update={"resume": resume})
+        changed = params.model_copy(update={"runtime": runtime})
+        checkpoint = run.open_checkpoint("cnn", changed, model, torch.device("cpu"), [])
+        assert checkpoint.load({}) == steps_done
+        checkpoint.save({}, step=1)
 
 
 def test_frozen_layers_count_no_backward_pass() -> None:
