@@ -86,12 +86,14 @@ def read_recipe(model: str) -> tuple[str, int | None]:
     yaml = YAML(typ="safe")  # reads 1e-05 as a number, as DVC does
     params, lock = yaml.load(Path("params.yaml")), yaml.load(Path("dvc.lock"))
     weights = f"models/{model}.safetensors"
-    for stage in lock["stages"].values():
-        md5 = next((out["md5"] for out in stage.get("outs", ()) if out["path"] == weights), None)
-        if md5:
-            break
-    else:
+    made_by = {
+        out["path"]: (stage, out["md5"])
+        for stage in lock["stages"].values()
+        for out in stage.get("outs", ())
+    }
+    if weights not in made_by:
         raise UserError(f"dvc.lock has no {weights}; run `dvc repro evaluate@{model}` first.")
+    stage, md5 = made_by[weights]
     trained = dict(stage["params"]["params.yaml"])
     seed = trained.pop("seed")
     # A key may be dotted: data.classes

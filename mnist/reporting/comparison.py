@@ -52,9 +52,6 @@ def compare(results: Results) -> dict[str, Any]:
         },
         "pairs": _pairs(ranked, resampled),
         "cost": {r.name: _cost(r, results) for r in models},
-        "disagreement": {
-            a: {b: int((predicted[a] != predicted[b]).sum()) for b in predicted} for a in predicted
-        },
         "wrong_by_all": np.flatnonzero(wrong.all(axis=0)).tolist(),
         "wrong_by_any": int(wrong.any(axis=0).sum()),
         "corrupted": _corrupted(models),
@@ -113,29 +110,27 @@ def _pairs(ranked: Sequence[ModelResult], resampled: dict[str, np.ndarray]) -> l
     p_values = [bootstrap_p(difference) for difference in differences]
     tests = [mcnemar(better.correct, worse.correct) for better, worse in pairs]
     mcnemar_holm = holm([p for *_, p in tests])
-    return [
-        {
-            "better": better.name,
-            "worse": worse.name,
-            "difference": worse.runs.mean - better.runs.mean,
-            "ci95": interval(difference),
-            "p": p,
-            "p_holm": p_holm,
-            "mcnemar": {
-                "only_better_correct": only_better,
-                "only_worse_correct": only_worse,
-                "p": exact,
-                "p_holm": exact_holm,
-            },
-        }
-        for (better, worse), difference, p, p_holm, (
-            only_better,
-            only_worse,
-            exact,
-        ), exact_holm in zip(
-            pairs, differences, p_values, holm(p_values), tests, mcnemar_holm, strict=True
+    bootstrap_holm = holm(p_values)
+    results = []
+    for i, (better, worse) in enumerate(pairs):
+        only_better, only_worse, exact = tests[i]
+        results.append(
+            {
+                "better": better.name,
+                "worse": worse.name,
+                "difference": worse.runs.mean - better.runs.mean,
+                "ci95": interval(differences[i]),
+                "p": p_values[i],
+                "p_holm": bootstrap_holm[i],
+                "mcnemar": {
+                    "only_better_correct": only_better,
+                    "only_worse_correct": only_worse,
+                    "p": exact,
+                    "p_holm": mcnemar_holm[i],
+                },
+            }
         )
-    ]
+    return results
 
 
 def _cost(result: ModelResult, results: Results) -> dict[str, float | None]:

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mnist.reporting import speed
 from mnist.reporting.label_errors import AMBIGUOUS, CORRECTED
 from mnist.reporting.leaderboard import UNKNOWN
@@ -143,7 +145,7 @@ def seeds(results: Results) -> Table:
                 _percent(runs.std),
                 _percent(1 - runs.errors.max()),
                 _percent(1 - runs.errors.min()),
-                UNKNOWN if (runs.val_accuracy != runs.val_accuracy).any()
+                UNKNOWN if np.isnan(runs.val_accuracy).any()
                 else _percent(runs.val_accuracy.mean()),
             )
         )  # fmt: skip
@@ -308,10 +310,8 @@ def speeds(results: Results) -> Table:
         "Speed",
         speed.COLUMNS,
         [speed.row(r.name, benchmark[r.name]) for r in results.models if r.name in benchmark],
-        "Medians of several rounds on one machine, in which the models took turns. Fraction of "
-        "sgemm: arithmetic per second of the training, relative to that of large matrix "
-        "products. Baseline: the same network on torchvision's data set and transforms with a "
-        "DataLoader's defaults (of Faster R-CNN: torchvision's own, with larger heads)."
+        "Medians of several rounds on one machine, in which the models took turns. Baseline: the "
+        "same network on torchvision's data set and transforms with a DataLoader's defaults."
         + (" On {processor}, with {threads} threads, PyTorch {torch} and Python {python} under "
            "{system}.".format(**machine) if machine else ""),
     )  # fmt: skip

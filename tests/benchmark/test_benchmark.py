@@ -40,16 +40,12 @@ def case(name: str, params: Params) -> BenchmarkCase:
 
 def test_each_kind_of_model_is_measured(params: Params, folder: Path) -> None:
     names = ["cnn", "frcnn", "alexnet"]  # a classifier, a detector, a fine-tuned network
-    one = params.frcnn.model_copy(update={"batch_size": 1})  # torchvision's detector takes its time
-    params = params.model_copy(update={"frcnn": one})
     training = as_tensors(slice(40))
     figures = measure_models(names, params, training, folder, CPU, rounds=1, seconds=0.01)
     assert figures.keys() == {*names, "machine"}
     for name in names:
         assert all(value > 0 for value in figures[name].values()), name
-        speed = figures[name]["train_images_per_second"] * figures[name]["gflop_per_image"]
-        share = speed / figures["machine"]["sgemm_gflops"]
-        assert figures[name]["share_of_sgemm"] == pytest.approx(share, rel=0.05, abs=0.001)
+        assert ("speedup" in figures[name]) == (name != "frcnn")
     assert figures["machine"]["portable"] is True
 
 

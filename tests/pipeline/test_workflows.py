@@ -70,7 +70,8 @@ def test_the_same_seed_gives_the_same_files(run: Command, tiny: Path) -> None:
 def test_a_model_trained_by_torchrun_is_committed(run: Command, tiny: Path) -> None:
     before = (tiny / "models/vit.safetensors").read_bytes()
     torchrun, commit, repro = to_run("docs/distributed.md")[:3]
-    run("bash", "-c", f"PET_MASTER_PORT={free_port()} {torchrun}")
+    output = run("bash", "-c", f"PET_MASTER_PORT={free_port()} {torchrun}")
+    assert output.count("epoch 2: training loss") == 1  # process 0 prints
     assert json.loads((tiny / "models/vit.timing.json").read_text())["world_size"] == 2
     trained = (tiny / "models/vit.safetensors").read_bytes()
     assert trained != before

@@ -1,7 +1,6 @@
 """Two processes that divide each batch take the steps that one process would take."""
 
 import copy
-import json
 import os
 import queue
 import signal
@@ -17,22 +16,11 @@ import pytest
 import torch
 import yaml
 
-from mnist.training import distributed
 from mnist.training.loop import train
 from tests.conftest import ROOT
 from tests.digits import digits
 from tests.small_models import MODELS, SHORT, SMALL, small_case
 from tests.training.processes import LIMIT, free_port, start_rank
-
-
-def test_the_shards_are_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "world_size", lambda: 3)
-    batch, shards = list(range(12)), []
-    for rank in range(3):
-        monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        shards.append(batch[distributed.shard(12)])
-    assert sum(shards, []) == batch
-    assert {len(shard) for shard in shards} == {4}
 
 
 def train_in_two(folder: Path, name: str, **changes: Any) -> list[dict[str, Any]]:
@@ -98,19 +86,6 @@ def torchrun(workspace: Path) -> subprocess.Popen[str]:
         stderr=subprocess.STDOUT,
         text=True,
     )
-
-
-def test_torchrun_runs_a_stage_unchanged(workspace: Path) -> None:
-    run = torchrun(workspace)
-    output, _ = run.communicate(timeout=2 * LIMIT)
-    assert run.returncode == 0, output
-    timing = json.loads((workspace / "models/cnn.timing.json").read_text())
-    assert timing["world_size"] == 2
-    metrics = json.loads((workspace / "metrics/train/cnn.json").read_text())
-    assert metrics["train_samples"] == 160
-    assert len((workspace / "metrics/curves/cnn.csv").read_text().splitlines()) == 9
-    assert output.count("epoch 1: training loss") == 1  # process 0 prints
-    assert (workspace / "models/cnn.safetensors").exists()
 
 
 @pytest.mark.faults

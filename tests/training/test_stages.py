@@ -45,7 +45,7 @@ DISTINCT = {
 
 @dataclass
 class Trained:
-    """What a stage handed to `train`, the model's weights before, and what its checkpoint hashes."""
+    """What a stage handed to `train`, the weights before, and what its checkpoint hashes."""
 
     model: nn.Module
     task: Any
