@@ -69,16 +69,21 @@ def mean_average_precision(found: Sequence[Detections], scenes: Scenes) -> dict[
     }
 
 
-def mistakes(found: Detections, boxes: Tensor, labels: Tensor) -> int:
-    """Count missed digits and false boxes.
+def match_boxes(found: Detections, boxes: Tensor, labels: Tensor) -> Tensor:
+    """Match found boxes (n,) with digits (m,) of the same class, the most confident box first.
 
-    A digit is found by a confident box of its class with an intersection over union of at least
-    0.5; a confident box that finds no digit is false.
+    Returns:
+        For each found box the index of its digit, with which its intersection over union is at
+        least 0.5 and which no other box has; -1 for a wrong box.
     """
-    confident = found["scores"] >= SCORE_THRESHOLD
-    over = box_iou(boxes, found["boxes"][confident]) >= 0.5
-    fits = over & (labels[:, None] == found["labels"][confident])
-    return int((~fits.any(dim=1)).sum() + (~fits.any(dim=0)).sum())
+    overlaps = box_iou(found["boxes"], boxes) * (found["labels"][:, None] == labels)
+    matches = torch.full((len(found["boxes"]),), -1)
+    for i in found["scores"].argsort(descending=True).tolist():
+        overlap, digit = overlaps[i].max(dim=0)
+        if overlap >= 0.5:
+            matches[i] = digit
+            overlaps[:, digit] = 0
+    return matches
 
 
 def scene_examples(
@@ -88,29 +93,28 @@ def scene_examples(
 
     Returns:
         Of each, `pixels`, base64 of the bytes of the square scene; `true`, boxes as left, top,
-        right, bottom, digit; `found`, the confident ones, likewise, with the score; `mistakes`.
+        right, bottom, digit, whether it was found; `found`, the confident ones, as left, top,
+        right, bottom, digit, score, whether it is right.
     """
-    digits = scenes.digits()
-    counts = [mistakes(f, *truth) for f, truth in zip(found, digits, strict=True)]
-    worst = sorted(range(max_count, len(counts)), key=lambda i: -counts[i])[:max_count]
     examples = []
-    for i in [*range(min(max_count, len(counts))), *worst]:
-        confident = found[i]["scores"] >= SCORE_THRESHOLD
-        examples.append(
-            {
-                "pixels": to_base64(scenes.images[i].numpy()),
-                "true": _rows(*digits[i]),
-                "found": _rows(
-                    *(found[i][key][confident] for key in ("boxes", "labels", "scores"))
-                ),
-                "mistakes": counts[i],
-            }
-        )
-    return examples
+    for image, truth, detections in zip(scenes.images, scenes.digits(), found, strict=True):
+        confident = detections["scores"] >= SCORE_THRESHOLD
+        shown = {key: values[confident] for key, values in detections.items()}
+        matches = match_boxes(shown, *truth)
+        is_found = torch.isin(torch.arange(len(truth[1])), matches)
+        example = {
+            "pixels": to_base64(image.numpy()),
+            "true": _rows(*truth, is_found),
+            "found": _rows(shown["boxes"], shown["labels"], shown["scores"], matches >= 0),
+        }
+        examples.append((int((~is_found).sum() + (matches < 0).sum()), example))
+    worst = sorted(examples[max_count:], key=lambda example: -example[0])[:max_count]
+    return [example for _, example in [*examples[:max_count], *worst]]
 
 
 def _rows(boxes: Tensor, *columns: Tensor) -> list[list[float]]:
     rows = zip(boxes.tolist(), *(column.tolist() for column in columns), strict=True)
     return [
-        [*(round(edge, 1) for edge in box), *(round(x, 3) for x in rest)] for box, *rest in rows
+        [*(round(x, 1) for x in box), *(round(x, 3) if isinstance(x, float) else x for x in rest)]
+        for box, *rest in rows
     ]

@@ -27,7 +27,6 @@ from mnist.reporting.results import ModelResult, Results
 
 Box = Sequence[float]
 """left, top, right, bottom and more"""
-OVERLAP = 0.5
 
 
 def precision(results: Results, result: ModelResult) -> Chart:
@@ -85,70 +84,40 @@ def precision(results: Results, result: ModelResult) -> Chart:
 
 def scenes(results: Results, result: ModelResult) -> Chart:
     """Show scenes with the boxes that a detector found, right or wrong, and those it missed."""
-    panels, objects, found_right, wrong = [], 0, 0, 0
+    panels, objects, found_right, found_wrong = [], 0, 0, 0
     for number, scene in enumerate(result.examples["scenes"]):
-        matches = match_boxes(scene["true"], scene["found"])
-        missed = [box for i, box in enumerate(scene["true"]) if i not in matches.values()]
+        missed = [box for *box, _, is_found in scene["true"] if not is_found]
+        wrong = [box for *box, _, _, is_right in scene["found"] if not is_right]
         figure, axes = new_panel(136, 136 + 20, top=20)
         _, size, _, _ = show(axes, scene["pixels"], black=510)  # grey, so that the boxes stand out
         axes.add_patch(Rectangle((0, 0), size, size, fill=False, edgecolor=LINE, linewidth=1))
-        for *box, _ in missed:
+        for box in missed:
             _draw_box(axes, box, WRONG, "", dashed=True)
-        for i, (*box, label, _) in enumerate(scene["found"]):
-            colour = result.style.colour if i in matches else WRONG
+        for *box, label, _, is_right in scene["found"]:
+            colour = result.style.colour if is_right else WRONG
             _draw_box(axes, box, colour, results.class_name(label))
-        unmatched = len(scene["found"]) - len(matches)
-        parts = [f"{n} {what}" for n, what in ((unmatched, "wrong"), (len(missed), "missed")) if n]
+        counts = ((len(wrong), "wrong"), (len(missed), "missed"))
+        parts = [f"{count} {what}" for count, what in counts if count]
         axes.set_title(
             ", ".join(parts) or "all right", loc="center", pad=6, fontsize=SMALL,
             color=INK if parts else SOFT, fontweight="bold" if parts else "normal",
         )  # fmt: skip
         panels.append(to_svg(figure, f"scenes-{result.name}-{number}"))
         objects += len(scene["true"])
-        found_right += len(matches)
-        wrong += unmatched
+        found_right += len(scene["true"]) - len(missed)
+        found_wrong += len(wrong)
     return Chart(
         f"scenes_{result.name}",
-        f"In these scenes {result.title} finds {found_right} of {objects} objects and {wrong} "
-        "boxes are wrong; half of the scenes are those with the most mistakes.",
+        f"In these scenes {result.title} finds {found_right} of {objects} objects and "
+        f"{found_wrong} boxes are wrong; half of the scenes are those with the most mistakes.",
         "Scenes of test images. In the model's colour: boxes found right, with their classes; red: "
         "wrong boxes; red and dashed: objects missed. A box is right if it overlaps an object of "
-        f"its class by {OVERLAP} (IoU). The first half are the first scenes, the others those with "
+        "its class by 0.5 (IoU). The first half are the first scenes, the others those with "
         "the most mistakes. A detector finds how many objects there are, and where, in one pass.",
         tuple(panels),
         white_tiles=True,
         heading=f"Detection in scenes: {result.title}",
     )
-
-
-def match_boxes(true: Sequence[Box], found: Sequence[Box]) -> dict[int, int]:
-    """Match found boxes with true ones of the same class, the most certain first.
-
-    Args:
-        true: left, top, right, bottom, class.
-        found: the same and the score.
-
-    Returns:
-        The index of each right box in `found`, and of its object in `true`.
-    """
-    matches: dict[int, int] = {}
-    for i in sorted(range(len(found)), key=lambda i: -found[i][5]):
-        free = [
-            j for j in range(len(true)) if j not in matches.values() and true[j][4] == found[i][4]
-        ]
-        overlaps = {j: _overlap(true[j], found[i]) for j in free}
-        best = max(overlaps, key=lambda j: overlaps[j], default=None)
-        if best is not None and overlaps[best] >= OVERLAP:
-            matches[i] = best
-    return matches
-
-
-def _overlap(a: Box, b: Box) -> float:
-    """Return the intersection over union of two boxes."""
-    width = max(0.0, min(a[2], b[2]) - max(a[0], b[0]))
-    height = max(0.0, min(a[3], b[3]) - max(a[1], b[1]))
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return width * height / (areas - width * height)
 
 
 def _draw_box(axes: Axes, box: Box, colour: str, text: str, dashed: bool = False) -> None:

@@ -10,9 +10,9 @@ from mnist.data.scenes import Scenes, make_scenes
 from mnist.evaluation.detection import (
     Detections,
     detect,
+    match_boxes,
     mean_average_precision,
     measure,
-    mistakes,
     scene_examples,
 )
 from mnist.params import Params
@@ -97,7 +97,7 @@ def test_a_detector_that_finds_all_of_the_scenes_scores_one(params: Params) -> N
     scores, examples = measure(oracle, images, labels, limits, settings)
     assert scores["map"] == pytest.approx(1)
     assert scores["scenes"] == len(examples) == 5
-    assert {example["mistakes"] for example in examples} == {0}
+    assert all(box[-1] for example in examples for box in example["true"] + example["found"])
 
     batches = detect(oracle.train(), scenes.images, batch_size=2)
     for detections, (boxes, truth) in zip(batches, scenes.digits(), strict=True):
@@ -105,18 +105,29 @@ def test_a_detector_that_finds_all_of_the_scenes_scores_one(params: Params) -> N
         assert torch.equal(detections["boxes"], boxes)
 
 
-def test_mistakes_are_missed_digits_and_false_boxes() -> None:
-    truth = (BOXES[:2], LABELS[:2])
-    detections = {"boxes": BOXES, "labels": LABELS, "scores": torch.tensor([0.9, 0.9, 0.4])}
-    assert mistakes(detections, *truth) == 0  # the third box is below the threshold
-    assert mistakes(detections | {"scores": torch.tensor([0.9, 0.2, 0.9])}, *truth) == 2
-    assert mistakes(detections | {"labels": torch.tensor([3, 8, 3])}, *truth) == 2
+def test_a_box_is_right_if_it_is_the_most_confident_on_a_digit_of_its_class() -> None:
+    boxes, labels = torch.tensor([[0.0, 0, 10, 10], [20, 20, 30, 30]]), torch.tensor([3, 4])
+    detections = {
+        "boxes": torch.tensor(
+            [
+                [0.0, 0, 10, 8],  # less confident than the next
+                [0, 0, 10, 7],
+                [20, 20, 30, 30],  # another class
+                [20, 20, 30, 24],  # overlaps by 0.4
+            ]
+        ),
+        "labels": torch.tensor([3, 3, 5, 4]),
+        "scores": torch.tensor([0.6, 0.9, 0.9, 0.9]),
+    }
+    assert match_boxes(detections, boxes, labels).tolist() == [-1, 0, -1, -1]
+    nothing = {key: values[:0] for key, values in detections.items()}
+    assert match_boxes(nothing, boxes, labels).tolist() == []
 
 
 def test_examples_show_the_first_scenes_and_then_the_worst() -> None:
     detections: Any = found(BOXES, torch.tensor([3, 7, 4]), torch.tensor([0.9, 0.8, 0.7]))
     first, worst = scene_examples(detections, SCENES, max_count=1)
-    assert first["mistakes"] == 0
-    assert first["true"] == [[0, 0, 20, 20, 3], [30, 30, 50, 50, 7]]
-    assert worst["mistakes"] == 2
-    assert worst["found"] == [[5, 5, 25, 25, 4, 0.7]]
+    assert first["true"] == [[0, 0, 20, 20, 3, True], [30, 30, 50, 50, 7, True]]
+    assert [found[-1] for found in first["found"]] == [True, True]
+    assert worst["true"][0][-1] is False
+    assert worst["found"] == [[5, 5, 25, 25, 4, 0.7, False]]

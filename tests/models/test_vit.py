@@ -110,7 +110,7 @@ def test_a_patch_that_all_others_attend_to_contributes_most(
     expected = torch.full((16,), 0.5 / 16)
     expected[3] += 0.5
     torch.testing.assert_close(contributions, expected)
-    (block,) = model.blocks
+    block: Any = model.blocks[0]
     torch.testing.assert_close(seen[0], block.attention_norm(model.embed(image)))
 
 

@@ -176,8 +176,11 @@ def _write_model(
         metrics |= {"missed": 0, "map": 0.919, "map_50": 0.994, "map_75": 0.988}
         details["map_per_digit"] = {str(label): 0.9 for label in range(classes)}
         examples["scenes"] = [
-            {"pixels": grey(0, 64), "mistakes": 2}
-            | {"true": [[0, 0, 20, 20, 3]], "found": [[1, 1, 20, 20, 8, 0.9]]}
+            {
+                "pixels": grey(0, 64),
+                "true": [[0, 0, 20, 20, 3, False]],
+                "found": [[1, 1, 20, 20, 8, 0.9, False]],
+            }
         ]
     corruptions = ["none", *CORRUPTIONS]
     attacks = [("fgsm", 0, 1, 20), ("fgsm", 0.1, 0.8, 20), ("pgd", 0.1, 0.5, 20)]

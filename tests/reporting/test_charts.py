@@ -455,7 +455,8 @@ def test_the_scenes_show_what_is_right_wrong_and_missed(results: Results) -> Non
     assert words(chart) == {"8", "1 wrong, 1 missed"}
     assert f"stroke: {WRONG[0]}" in chart.svg
     assert "stroke-dasharray" in chart.svg
-    scene = detector.examples["scenes"][0] | {"true": [[0, 0, 20, 20, 8]]}
+    right = {"true": [[0, 0, 20, 20, 8, True]], "found": [[1, 1, 20, 20, 8, 0.9, True]]}
+    scene = detector.examples["scenes"][0] | right
     detector = replace(detector, examples=detector.examples | {"scenes": [scene]})
     chart = detection.scenes(results, detector)
     assert words(chart) == {"8", "all right"}
@@ -463,21 +464,10 @@ def test_the_scenes_show_what_is_right_wrong_and_missed(results: Results) -> Non
     assert f"stroke: {STYLES['frcnn'].colour}" in chart.inline  # not a variable: on white
 
 
-def test_a_box_is_right_if_it_is_the_most_certain_on_an_object_of_its_class() -> None:
-    true = [[0, 0, 10, 10, 3], [20, 20, 30, 30, 4]]
-    found = [
-        [0, 0, 10, 8, 3, 0.6],  # less certain than the next
-        [0, 0, 10, 7, 3, 0.9],
-        [20, 20, 30, 30, 5, 0.9],  # another class
-        [20, 20, 30, 24, 4, 0.9],  # overlaps by 0.4
-    ]
-    assert detection.match_boxes(true, found) == {1: 0}
-
-
 def test_precision_says_how_wide_the_boxes_are(results: Results) -> None:
     detector = results.models[1]
-    scene = {"pixels": "", "mistakes": 0, "found": []}
-    scene |= {"true": [[0, 0, 4, 20, 1], [0, 0, 6, 20, 1], [0, 0, 20, 20, 2], [0, 0, 20, 20, 2]]}
+    boxes = [[0, 0, 4, 20, 1], [0, 0, 6, 20, 1], [0, 0, 20, 20, 2], [0, 0, 20, 20, 2]]
+    scene = {"pixels": "", "true": [[*box, True] for box in boxes], "found": []}
     detector = replace(
         detector,
         details=detector.details | {"map_per_digit": {"1": 0.9, "2": 0.98, "3": 0.97}},
