@@ -96,7 +96,6 @@ def test_fewer_models_may_be_listed_in_any_order(tmp_path: Path, committed: dict
         ("vit.heads", 7, "dim = 160 is not divisible by heads = 7"),
         ("vit.pool", "max", "'class' or 'mean'"),
         ("data.sources", ["ftp"], "data.sources[0] = 'ftp'"),
-        ("data.mirrors", ["http://example.org/"], "must be an https:// address"),
         ("data.validation_size", 0, "data.validation_size = 0"),
         ("data.classes", ["only"], "data.classes"),
         ("data.classes", [0, 1], "data.classes[0] = 0"),

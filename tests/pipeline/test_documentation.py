@@ -22,8 +22,18 @@ NOT_RUN = {
     "dvc exp run .*\\.\\.\\.": "is not written out",
     "dvc .* quick": "comes after `make quick`; tests/pipeline/test_commands.py runs it",
 }
-# Run by other tests, which look at what comes out: test_stages.py and test_workflows.py.
-RUN_ELSEWHERE = {"README.md": 2, "docs/distributed.md": 3}  # page: number of its first commands
+# Run by tests of these files, which look at what comes out.
+RUN_ELSEWHERE = {
+    "README.md": ("test_stages.py", ["dvc exp run -S vit.epochs=20", "dvc metrics diff"]),
+    "docs/distributed.md": (
+        "test_workflows.py",
+        [
+            "torchrun --nproc-per-node 2 -m stages.train_vit",
+            "dvc commit --force train_vit",
+            "dvc repro",
+        ],
+    ),
+}
 
 
 def commands(page: str) -> list[str]:
@@ -39,21 +49,31 @@ def not_run(command: str) -> list[str]:
 
 
 def to_run(page: str) -> list[str]:
-    """The commands that are run for a page; those of the README only there."""
-    readme = [] if page == "README.md" else commands("README.md")
-    return [command for command in commands(page) if not not_run(command) and command not in readme]
+    """The commands that are run here for a page; those of the README only there."""
+    elsewhere = RUN_ELSEWHERE.get(page, ("", []))[1]
+    elsewhere = elsewhere + ([] if page == "README.md" else commands("README.md"))
+    return [c for c in commands(page) if not not_run(c) and c not in elsewhere]
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if to_run(p)[RUN_ELSEWHERE.get(p, 0) :]])
+@pytest.mark.parametrize("page", [page for page in PAGES if to_run(page)])
 def test_the_commands_of_a_page_work(tiny: Path, tmp_path: Path, page: str) -> None:
     folder = tmp_path / "repository"
     shutil.copytree(tiny, folder, symlinks=True)
     run = command_in(folder)
     run("git", "init", "--quiet", "--bare", str(tmp_path / "origin"))
     run("git", "remote", "add", "origin", str(tmp_path / "origin"))
-    for command in to_run(page)[RUN_ELSEWHERE.get(page, 0) :]:
+    for command in to_run(page):
         here = command.replace("/mnt/shared", str(tmp_path))
         assert "Traceback" not in run("bash", "-c", here)
+
+
+@pytest.mark.parametrize("page", RUN_ELSEWHERE)
+def test_what_another_test_runs_is_what_the_page_says(page: str) -> None:
+    file, elsewhere = RUN_ELSEWHERE[page]
+    code = (Path(__file__).parent / file).read_text(encoding="utf-8")
+    for command in elsewhere:
+        assert command in commands(page)
+        assert f'"{command}"' in code
 
 
 def test_every_command_that_is_not_run_is_in_the_documentation() -> None:

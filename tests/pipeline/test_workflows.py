@@ -15,7 +15,6 @@ from mnist.atomic_io import sha256
 from tests.conftest import ROOT
 from tests.digits import write_data_set
 from tests.pipeline.conftest import Command, command_in, ran, read_csv
-from tests.pipeline.test_documentation import to_run
 from tests.training.processes import free_port
 
 
@@ -69,14 +68,14 @@ def test_the_same_seed_gives_the_same_files(run: Command, tiny: Path) -> None:
 
 def test_a_model_trained_by_torchrun_is_committed(run: Command, tiny: Path) -> None:
     before = (tiny / "models/vit.safetensors").read_bytes()
-    torchrun, commit, repro = to_run("docs/distributed.md")[:3]
+    torchrun = "torchrun --nproc-per-node 2 -m stages.train_vit"
     output = run("bash", "-c", f"PET_MASTER_PORT={free_port()} {torchrun}")
     assert output.count("epoch 2: training loss") == 1  # process 0 prints
     assert json.loads((tiny / "models/vit.timing.json").read_text())["world_size"] == 2
     trained = (tiny / "models/vit.safetensors").read_bytes()
     assert trained != before
-    run("bash", "-c", commit)
-    assert set(ran(run("bash", "-c", repro))) == {"evaluate@vit", "robustness@vit", "report"}
+    run("bash", "-c", "dvc commit --force train_vit")
+    assert set(ran(run("bash", "-c", "dvc repro"))) == {"evaluate@vit", "robustness@vit", "report"}
     assert (tiny / "models/vit.safetensors").read_bytes() == trained
 
 
