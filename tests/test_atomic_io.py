@@ -46,6 +46,15 @@ def test_a_finished_folder_replaces_all_of_the_old_one(tmp_path: Path) -> None:
     assert [path.name for path in folder.iterdir()] == ["new"]
 
 
+def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
+    left = tmp_path / "arrays.tmp"
+    left.mkdir()
+    (left / "half").touch()
+    with new_folder(tmp_path / "arrays") as partial:
+        (partial / "whole").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["arrays", "whole"]
+
+
 def test_nan_is_not_written_as_json(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "figures.json", {"loss": math.nan})

@@ -105,6 +105,23 @@ def test_every_model_is_in_params_registry_and_plots(committed: dict[str, Any]) 
         for plot in PIPELINE["plots"]:
             ((_, settings),) = plot.items()
             assert [path for path in settings["y"] if Path(path).stem == name], plot
+            assert len(set(settings["y"].values())) == 1, plot  # the same column of every model
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_the_data_and_models_it_reads(name: str) -> None:
+    """The files under data/ and models/ that its script names, and those of every training."""
+    script = (ROOT / f"stages/{name}.py").read_text(encoding="utf-8")
+    files = set(re.findall(r'"((?:data|models)/[\w./{}]+\.\w+)"', script))
+    if name.startswith(("train", "finetune")):
+        files |= {"data/mnist/train.npz", "data/mnist/validation.npz"}
+    stage = STAGES[name]
+    assert {file.replace("{name}", "${item}") for file in files} <= {*stage["deps"]}
+
+
+def test_the_report_follows_the_list_of_models_and_their_names() -> None:
+    params = set(STAGES["report"]["params"])
+    assert {"models", "data.name", "data.classes", "report", *NAMES} <= params
 
 
 def test_the_report_depends_on_all_metrics_in_git_and_on_nothing_that_it_writes() -> None:

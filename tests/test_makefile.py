@@ -80,6 +80,19 @@ def test_make_lists_the_commands(folder: Path) -> None:
     assert not (folder / ".venv").exists()
 
 
+@pytest.mark.parametrize(
+    "command", sorted({"quick", "seeds", "timing", "bench", "verify", "site", "readme"})
+)
+def test_a_target_runs_the_command_of_its_name(folder: Path, command: str) -> None:
+    assert f"\npython -m mnist {command}" in make(folder, "--dry-run", command)
+
+
+def test_repro_runs_as_many_jobs_as_are_asked_for(folder: Path) -> None:
+    parallel = "python -m mnist parallel --jobs 4\ndvc repro"
+    assert parallel in make(folder, "--dry-run", "repro", "JOBS=4")
+    assert "parallel" not in make(folder, "--dry-run", "repro")
+
+
 def test_an_installation_that_broke_off_or_broke_later_is_made_anew(folder: Path) -> None:
     half = folder / ".venv/half-installed"
     for requirements in ("requirements.txt", "requirements-dev.txt"):

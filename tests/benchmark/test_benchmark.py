@@ -49,6 +49,19 @@ def test_each_kind_of_model_is_measured(params: Params, folder: Path) -> None:
     assert figures["machine"]["portable"] is True
 
 
+def test_speed_is_relative_to_the_baseline_and_by_batch_size(
+    params: Params, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BenchmarkCase, "training_rate", lambda *_: 300.0)
+    monkeypatch.setattr(BaselineTraining, "training_rate", lambda *_: 150.0)
+    monkeypatch.setattr(BenchmarkCase, "inference_rate", lambda _, images, size: 10.0 * size)
+    training = as_tensors(slice(40))
+    figures = measure_models(["cnn"], params, training, folder, CPU, rounds=1, seconds=0.01)["cnn"]
+    assert figures["speedup"] == 2
+    assert figures["infer_images_per_second_b1"] == 10
+    assert figures["infer_images_per_second_b256"] == 2560
+
+
 def test_an_epoch_of_the_detector_is_short_and_timed_with_its_scenes(
     params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:

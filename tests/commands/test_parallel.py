@@ -99,12 +99,22 @@ def test_independent_stages_run_at_the_same_time_and_the_others_in_order(project
     assert events(project) == []
 
 
-def test_no_more_stages_run_than_there_are_jobs(project: Path) -> None:
-    for name in ("left", "right"):
-        (project / f"{name}.py").write_text("time.sleep(3)")
-    run(1)
-    lines = events(project)
-    assert [line.split()[1] for line in lines] == ["begins", "ends"] * 4
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_no_more_stages_run_than_there_are_jobs(project: Path, jobs: int) -> None:
+    stage = STAGES["left"]
+    stages = {
+        f"left{i}": stage | {"cmd": f"{stage['cmd']}{i}", "outs": [f"left{i}.out"]}
+        for i in range(3)
+    }
+    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": STAGES | stages}))
+    for name in stages:
+        (project / f"{name}.py").write_text("time.sleep(2)")
+    run(jobs)
+    running, most = 0, 0
+    for line in events(project):
+        running += 1 if line.endswith("begins") else -1
+        most = max(most, running)
+    assert most == jobs
 
 
 def test_the_lock_has_what_one_job_writes(project: Path) -> None:

@@ -1,12 +1,14 @@
 """`predict` names classes and probabilities, for people and as JSON, for each readable picture."""
 
 import argparse
+import io
 import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -93,7 +95,7 @@ def test_what_cannot_be_read_is_named_and_does_not_stop_the_others(
 ) -> None:
     Path("scans/more").mkdir(parents=True)
     Path("scans/a.png").write_bytes(png(np.ones((50, 50))).getvalue())
-    Path("two.png").rename("scans/b.png")
+    Path("two.png").rename("scans/b.PNG")  # as cameras write it
     Path("scans/notes.txt").write_text("not a picture")
     arguments = ("--models", "cnn", "scans", "nowhere.png", "scans/more")
     reasons = [
@@ -109,7 +111,7 @@ def test_what_cannot_be_read_is_named_and_does_not_stop_the_others(
     lines = output.out.splitlines()
     assert [line for line in lines if not line.startswith(" ")] == [
         "scans/a.png: not read",
-        "scans/b.png: 2 digits, from left to right",
+        "scans/b.PNG: 2 digits, from left to right",
         "nowhere.png: not read",
         "scans/more: not read",
     ]
@@ -123,6 +125,15 @@ def test_what_cannot_be_read_is_named_and_does_not_stop_the_others(
     results = json.loads(capsys.readouterr().out)
     assert [result.get("error") for result in results] == [reasons[0], None, *reasons[1:]]
     assert len(results[1]["classifiers"]["cnn"]) == 2
+
+
+def test_a_picture_may_come_from_standard_input(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = io.BytesIO(Path("two.png").read_bytes())
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=content))
+    predict.main(parse("--models", "cnn", "-"))
+    assert "2 digits, from left to right" in capsys.readouterr().out
 
 
 def test_what_is_unlike_a_digit_is_marked(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

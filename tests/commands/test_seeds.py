@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 import yaml
 
 from mnist.atomic_io import sha256
-from mnist.commands import seeds
+from mnist.commands import experiment, seeds
 from mnist.errors import UserError
 from mnist.reporting.seed_files import COLUMNS, read_errors
 from tests.reporting.synthetic import make_params, write_csv, write_json, write_seeds
@@ -178,3 +179,16 @@ def test_a_wrong_argument_is_named(project: Path) -> None:
             run(wrong)
     with pytest.raises(UserError, match="run `dvc repro evaluate@vit` first"):
         run("vit=1")
+
+
+def test_an_author_is_named_only_where_git_knows_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    subprocess.run(["git", "init", "--quiet"], check=True)
+    who = {f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    assert experiment._author().keys() == who
+    subprocess.run(["git", "config", "user.email", "me@example.org"], check=True)
+    assert experiment._author() == {}

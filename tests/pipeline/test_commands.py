@@ -104,7 +104,10 @@ def served(folder: Path) -> Iterator[str]:
 def test_the_site_gives_a_fresh_clone_the_trained_models(
     run: Command, tiny: Path, tmp_path: Path
 ) -> None:
+    (tiny / "public").mkdir()
+    (tiny / "public/old.html").touch()
     assert "MB" in run(*MNIST, "site")
+    assert not (tiny / "public/old.html").exists()
     assert run("git", "status", "--porcelain") == ""
     assert "Data and pipelines are up to date" in run("dvc", "status")
     shutil.move(tiny / "public", tmp_path / "public")

@@ -153,7 +153,17 @@ def test_a_bar_above_the_rest_belongs_to_its_digit() -> None:
     page = np.zeros((200, 200))
     page[40:50, 80:130] = 1  # the bar of a 5
     page[60:160, 80:92] = 1
-    assert len(find_ink(1 - page, "test").digits) == 1
+    (box,) = find_ink(1 - page, "test").digits
+    assert box == pytest.approx((80, 40, 130, 160), abs=2)
+
+
+def test_slanted_neighbours_stay_two_digits() -> None:
+    page = np.zeros((200, 200))
+    for row in range(40, 160):  # two strokes like //, of which one leans over the other
+        for left in (40, 80):
+            page[row, left + (160 - row) // 2 : left + (160 - row) // 2 + 8] = 1
+    first, second = find_ink(1 - page, "test").digits
+    assert second[0] < first[2]
 
 
 @pytest.mark.parametrize("shade", [0.0, 0.5, 1.0])

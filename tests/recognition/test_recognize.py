@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -163,6 +164,8 @@ def test_a_page_of_digits_does_not_change_the_next_picture(committed: dict) -> N
     after = read_all(page_of(7), {"frcnn": model}).found["frcnn"]
     assert len(page) > len(before) > 0
     assert after == before
+    lefts = [found.box[0] for found in page]
+    assert lefts == sorted(lefts)
 
 
 def test_the_drawing_shows_every_picture(
@@ -172,9 +175,16 @@ def test_the_drawing_shows_every_picture(
     pages = (page_of(3), page_of(1, 4))
     readings = [("picture", read_all(page, models)) for page in pages]
     one, both = tmp_path / "one.png", tmp_path / "both.png"
-    classes = [str(digit) for digit in range(10)]
+    classes = [f"digit {digit}" for digit in range(10)]
     draw(readings[1:], classes, one)
     draw(readings, classes, both)
+    with matplotlib.rc_context({"svg.fonttype": "none"}):
+        draw(readings[1:], classes, tmp_path / "one.svg")
+    text = (tmp_path / "one.svg").read_text()
+    assert "CNN: digit 1 " in text
+    assert "CNN: digit 4 " in text
+    draw(readings[1:], classes, tmp_path / "one.pdf")
+    assert (tmp_path / "one.pdf").read_bytes().startswith(b"%PDF")
     with Image.open(one) as single, Image.open(both) as double:
         assert double.height == pytest.approx(2 * single.height, abs=2)
         halves = np.split(np.asarray(double.convert("L"))[: double.height // 2 * 2], 2)

@@ -215,8 +215,10 @@ def test_the_models_stand_by_rank_with_their_seeds(results: Results) -> None:
     titles = [STYLES[name].title for name in comparison["ranking"]]
     assert sorted(titles, key=lambda title: rows[title]) == titles
     assert "1 to 3 seeds" in chart.description
-    (mean,) = marks(chart, "vit")
-    assert abs(mean[1] - rows["Vision Transformer"]) < 6
+    means = [marks(chart, name)[0] for name in comparison["ranking"]]
+    assert abs(means[0][1] - rows["Vision Transformer"]) < 6
+    errors = [comparison["seeds"][name]["mean_error"] for name in comparison["ranking"]]
+    assert is_axis(errors, [x for x, _ in means], 1)
     assert "Vision Transformer has the lowest mean test error, 0.10 %" in chart.alt
 
 
@@ -297,9 +299,18 @@ def test_errors_are_counted_by_true_and_predicted_class(results: Results) -> Non
     assert counts["vit"].sum() == 5
     assert counts["vit"][3, 4] == 1
     assert counts["vit"].trace() == 0
-    shown = [text for text, *_ in texts(confusion.confusion(results))]
-    assert "Vision Transformer: 5" in shown
-    assert "none" not in shown
+    assert {"Vision Transformer: 5"} <= words(confusion.confusion(results))
+    # All ten images of class 3 are read as 4.
+    predicted = np.where(results.labels == 3, 4, results.labels)
+    one = change(replace(results, models=results.models[4:]), "vit", predicted=predicted)
+    chart = confusion.confusion(one)
+    assert "The most frequent error is 3 read as 4: 10 times" in chart.alt
+    assert "none" not in words(chart)
+    ((x, y),) = [(x, y) for text, x, y in texts(chart) if text == "10"]
+    _, row = min((x, y) for text, x, y in texts(chart) if text == "3")  # left of the table
+    _, column = max((y, x) for text, x, y in texts(chart) if text == "4")  # below it
+    assert abs(x - column) < 4
+    assert abs(y - row) < 4
 
 
 def test_an_image_in_which_nothing_was_found_is_an_error_of_its_own(results: Results) -> None:
@@ -428,6 +439,19 @@ def test_attacks_of_one_strength_stand_side_by_side(results: Results) -> None:
         assert "upper bound" in chart.description
 
 
+def test_the_accuracy_under_attack_is_in_per_cent(results: Results) -> None:
+    rows = [{"attack": "fgsm", "eps": eps, "accuracy": accuracy, "digits": "20"}
+            for eps, accuracy in (("0", "1.0"), ("0.1", "0.8"), ("0.2", "0.5"))]  # fmt: skip
+    rows.append(rows[-1] | {"attack": "pgd"})
+    one = replace(results, models=results.models[:1])
+    chart = robustness.attacks(change(one, "cnn", attacks=rows))
+    assert chart
+    ticks = {text: y for text, _, y in reversed(texts(chart))}  # of the first panel
+    heights = [y for _, y in marks(chart, "cnn")]
+    assert is_axis([100, 80, 50], heights[:3], -1)
+    assert heights[1] - heights[0] == pytest.approx(ticks["80"] - ticks["100"], abs=1)
+
+
 # --- images
 
 
@@ -479,7 +503,15 @@ def test_precision_says_how_wide_the_boxes_are(results: Results) -> None:
 
 
 def test_attention_is_shown_as_squares(results: Results) -> None:
-    chart = galleries.attention_maps(results, results.models[4])
+    vit = results.models[4]
+    (example,) = vit.examples["attention"]
+    second = example | {"attention": [0, 1, *[0] * 14]}  # the second patch of the first row
+    shown = replace(vit, examples=vit.examples | {"attention": [second]})
+    found = pictures(galleries.attention_maps(results, shown))
+    (patches,) = [picture for picture, _ in found if picture.size == (4, 4)]
+    opaque = np.asarray(patches.convert("RGBA"))[..., 3] > 0
+    assert np.argwhere(opaque).tolist() == [[0, 1]]
+    chart = galleries.attention_maps(results, vit)
     assert "0 → 1" in words(chart)
     titles = {"".join(t.itertext()): t.attrib["style"] for t in elements(chart.svg, "text")}
     assert {title for title, style in titles.items() if WRONG[0] in style} == {"0 → 1"}

@@ -249,6 +249,14 @@ def test_risk_is_counted_among_the_most_certain() -> None:
     assert left == {0.0: 5, 0.005: 3, 0.01: 2, 0.02: 1}
 
 
+def test_what_is_left_without_the_least_certain_images_is_said(results: Results) -> None:
+    comparison = compare(results)
+    points = [{"set_aside": share, "errors": n} for share, n in ((0.0, 9), (0.01, 5), (0.02, 3))]
+    comparison["risk_coverage"]["cnn"] = points
+    said = "Without the 2% of the images that CNN is least certain of, 3 of its 9 errors are left"
+    assert said in findings.uncertain(results, comparison)
+
+
 # --- cost and robustness
 
 

@@ -3,7 +3,9 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from scipy.special import softmax
 
 from mnist.params import load_params
 from mnist.reporting.drawing import make_drawing
@@ -34,6 +36,20 @@ def test_samples_are_three_easy_digits_a_hard_one_and_a_wrong_label(results: Res
     assert hard.note == f"Its label is {hard.name.split()[1]}."
     assert wrong.name == "a wrong label"
     assert " of 5 people see a" in wrong.note
+
+
+def test_the_largest_change_by_rounded_weights_is_stated(results: Results) -> None:
+    made = make_drawing(results)
+    assert made
+    changes = []
+    for result in (r for r in results.models if "page" in r.examples):
+        check = result.examples["page"]["check"]
+        exact, rounded = (
+            softmax(np.log(check[kind]) / result.details["temperature"], axis=1)
+            for kind in ("exact", "rounded")
+        )
+        changes.append(np.abs(exact - rounded).max())
+    assert float(made.rounding) == pytest.approx(max(changes), rel=0.05)
 
 
 def test_limits_that_were_not_measured_are_left_out(results: Results) -> None:

@@ -150,6 +150,9 @@ def test_the_leaderboard_marks_the_best_of_each_column(results: Results) -> None
     assert not any(cell.is_best for cell in columns["95% interval"].cells.values())
     assert columns["Parameters"].cells["cnn"].text == "0.197 M"
     assert columns["Corrupted"].cells["cnn"].text == "40.0%"
+    shown = {heading: columns[heading].cells["cnn"].text for heading in columns}
+    assert (shown["Latency"], shown["In batches"]) == ("2 ms", "0.125 ms")
+    assert (shown["MFLOP"], shown["TFLOP"], shown["File"]) == ("27.6", "1", "0.792 MB")
     assert "Lab" not in columns
     mnist = as_mnist(results)
     lab = {"cnn": {"accuracy": 0.99, "lab_accuracy": 0.985}}
@@ -178,6 +181,8 @@ def test_the_seeds_have_a_table(metrics: Path) -> None:
     overview = {row[0]: row for row in headline(results, compare(results)).rows}
     assert overview["CNN"][1:4] == ("98.00% ± 1.41% (n = 2)", "98.00%", "2")  # of both seeds
     assert overview["Faster R-CNN"][1:4] == ("98.00% (n = 1)", "98.00%", "2")
+    columns = {c.heading: c for c in make_leaderboard(results, compare(results))}
+    assert columns["± seeds"].cells["cnn"].text == "1.414 (2)"
 
 
 def test_pairs_risk_and_corruptions_have_tables(results: Results) -> None:
