@@ -1,4 +1,4 @@
-# Two commands do everything, each with its own set-up: `make repro` and `make test`.
+# The main commands are `make quick`, `make repro` and `make test`; each installs what it needs.
 PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -59,10 +60,12 @@ def is_known(key: str, params: Any) -> bool:
 def mistakes(page: Path, text: str) -> list[str]:
     commands = re.findall(r"python -m mnist (\w+)", text)
     targets = re.findall(r"(?<![\w-])make (?:[A-Z]+=\S+ )*([a-z]+)", code(text))
+    modules = re.findall(r"python -m (tests[\w.]*)", text)
     keys = re.findall(r"(?:-S|--set-param) ['\"]?([\w.]+)=", text)
     return [
         *wrong_links(page, text),
         *(f"python -m mnist {command}" for command in commands if command not in COMMANDS),
+        *(f"python -m {module}" for module in modules if not find_spec(module)),
         *(f"make {target}" for target in targets if target not in TARGETS),
         *(f"-S {key}" for key in keys if not is_known(key, PARAMS)),
     ]
@@ -75,7 +78,7 @@ def test_a_page_names_only_what_exists(page: Path) -> None:
 
 def test_mistakes_are_found() -> None:
     text = """See [a](docs/none.md), [b](README.md#nowhere) and [c](README.md).
-`python -m mnist reed`, `python -m mnist predict`, `make nothing`, `make PYTHON=python3.12 repro`
+`python -m mnist reed`, `python -m tests.none`, `python -m tests.pictures`, `make nothing`, `make PYTHON=python3.12 repro`
 ```sh
 make tset && dvc exp run -S vit.epoch=20 -S vit.epochs=20 -S 'seeds=1,2' --set-param seed=1
 ```
@@ -84,6 +87,7 @@ We make things."""
         "docs/none.md",
         "README.md#nowhere",
         "python -m mnist reed",
+        "python -m tests.none",
         "make nothing",
         "make tset",
         "-S vit.epoch",
