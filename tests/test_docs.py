@@ -78,7 +78,8 @@ def test_a_page_names_only_what_exists(page: Path) -> None:
 
 def test_mistakes_are_found() -> None:
     text = """See [a](docs/none.md), [b](README.md#nowhere) and [c](README.md).
-`python -m mnist reed`, `python -m tests.none`, `python -m tests.pictures`, `make nothing`, `make PYTHON=python3.12 repro`
+`python -m mnist reed`, `python -m tests.none`, `python -m tests.pictures`
+`make nothing`, `make PYTHON=python3.12 repro`
 ```sh
 make tset && dvc exp run -S vit.epoch=20 -S vit.epochs=20 -S 'seeds=1,2' --set-param seed=1
 ```
