@@ -109,6 +109,12 @@ def test_the_experiment_of_the_readme_starts_from_the_committed_figures() -> Non
         committed = json.loads((ROOT / file).read_text(encoding="utf-8"))[key]
         assert float(before) == pytest.approx(committed, rel=1e-4)
         assert float(change) == pytest.approx(float(after) - float(before), rel=1e-2, abs=2e-5)
+    figures = {key: (float(before), float(after)) for _, key, before, after, _ in rows}
+    less, more = figures["train_tflop"]
+    assert f"cost {more / less:.1f} times as much" in text
+    less, more = figures["val_accuracy"]
+    assert round(5000 * (more - less)) == 1
+    assert "one more of the\n5,000 validation images" in text
 
 
 @pytest.mark.skipif("CI" not in os.environ, reason="a user may have other models than committed")
