@@ -25,7 +25,7 @@ lint: $(VENV)/dev ## check style and types
 	ruff format --check .
 	mypy
 
-chaos: $(VENV)/dev ## inject faults and fuzz, hundreds of times (20 minutes)
+chaos: $(VENV)/dev ## inject more than a hundred faults, and fuzz (20 minutes)
 	pytest --chaos --numprocesses 0 -m faults
 	pytest --chaos --dist load -m fuzz
 

@@ -182,13 +182,18 @@ def download(url: str, path: Path) -> None:
         SourceError: the server cannot be reached, sends an error, or stops sending.
     """
     timeout = (CONNECT_SECONDS, SILENCE_SECONDS)
+    as_it_is = {"Accept-Encoding": "identity"}
     try:
-        with requests.get(url, stream=True, timeout=timeout) as response, open(path, "wb") as file:
+        with (
+            requests.get(url, stream=True, timeout=timeout, headers=as_it_is) as response,
+            open(path, "wb") as file,
+        ):
             response.raise_for_status()
             size = response.raw.length_remaining
             with tqdm.wrapattr(file, "write", total=size, desc=path.name, leave=False) as out:
-                shutil.copyfileobj(response.raw, out)  # the file as it is, compressed
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+                shutil.copyfileobj(response.raw, out)
+    # A redirect to a malformed address is a bare ValueError.
+    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
         raise SourceError(f"{url}: {_reason(error)}") from None
 
 

@@ -26,7 +26,7 @@ from mnist.reporting.galleries import show
 from mnist.reporting.results import ModelResult, Results
 
 Box = Sequence[float]
-"""left, top, right, bottom and more"""
+"""left, top, right, bottom"""
 
 
 def precision(results: Results, result: ModelResult) -> Chart:

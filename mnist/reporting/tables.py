@@ -311,7 +311,9 @@ def speeds(results: Results) -> Table:
         speed.COLUMNS,
         [speed.row(r.name, benchmark[r.name]) for r in results.models if r.name in benchmark],
         "Medians of several rounds on one machine, in which the models took turns. Baseline: the "
-        "same network on torchvision's data set and transforms with a DataLoader's defaults."
+        "same network on torchvision's data set and transforms with a DataLoader's defaults; "
+        "Faster R-CNN has none. GFLOP/s: billions of floating-point operations of the training "
+        "per second."
         + (" On {processor}, with {threads} threads, PyTorch {torch} and Python {python} under "
            "{system}.".format(**machine) if machine else ""),
     )  # fmt: skip

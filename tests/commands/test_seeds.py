@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -185,7 +186,7 @@ def test_an_author_is_named_only_where_git_knows_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
     subprocess.run(["git", "init", "--quiet"], check=True)
     who = {f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}

@@ -122,7 +122,8 @@ def convert_as_nobody(folder: Path) -> None:
 def test_a_read_only_folder_is_named(folder: Path) -> None:
     write_params(folder, checksums=False)
     (folder / "data").chmod(0o555)
-    context: Any = multiprocessing.get_context("forkserver")
+    # There is one fork server for all tests; tests/training/processes.py decides what it imports.
+    context: Any = multiprocessing.get_context("spawn")
     child = context.Process(target=convert_as_nobody, args=(folder,))
     child.start()
     child.join(60)

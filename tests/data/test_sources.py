@@ -77,6 +77,12 @@ def compressed(name: str) -> bytes:
     return gzip.compress(CONTENT[name.removesuffix(".gz")])
 
 
+def redirect(handler: BaseHTTPRequestHandler, location: str) -> None:
+    handler.send_response(302)
+    handler.send_header("Location", location)
+    handler.end_headers()
+
+
 def fall_silent(handler: BaseHTTPRequestHandler, _: str) -> None:
     send(handler, b"half", length=8)
     time.sleep(2)
@@ -141,8 +147,12 @@ def test_a_damaged_gz_is_refused(own: Path, target: Path) -> None:
 
 def test_the_second_mirror_is_used_when_the_first_fails(target: Path, serve: Serve) -> None:
     bad = serve(lambda handler, name: send(handler, b"", status=404))
-    good = serve(lambda handler, name: send(handler, compressed(name)))
-    sources.mirrors(target, [bad, good])
+
+    def send_as_it_is(handler: BaseHTTPRequestHandler, name: str) -> None:
+        assert handler.headers["Accept-Encoding"] == "identity"
+        send(handler, compressed(name))
+
+    sources.mirrors(target, [bad, serve(send_as_it_is)])
     assert_complete(target)
 
 
@@ -154,6 +164,7 @@ def test_the_second_mirror_is_used_when_the_first_fails(target: Path, serve: Ser
         (lambda h, n: send(h, gzip.compress(b"other bytes")), "is not MNIST's: SHA-256"),
         (lambda h, n: send(h, b"half", length=1000), "the connection broke before the end"),
         (lambda h, n: None, "the connection broke before the end"),
+        (lambda h, n: redirect(h, "http://[bad"), "Invalid IPv6 URL"),
         (lambda h, n: time.sleep(1), r"no response within 0\.5 s"),
         (fall_silent, r"the server stopped sending: nothing within 0\.5 s"),
     ],
