@@ -7,7 +7,7 @@ folder of its own. No file in git changes, nor do the models at hand. The report
 import argparse
 import json
 import subprocess
-import tarfile
+import zipfile
 from io import BytesIO
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def main(_: argparse.Namespace) -> None:
 
 def extract(reference: str, path: str, folder: Path) -> None:
     """Write `path`, as it is in the commit `reference`, into `folder`."""
-    command = ["git", "archive", reference, path]
+    command = ["git", "archive", "--format", "zip", reference, path]
     archive = subprocess.run(command, capture_output=True, check=True).stdout
-    with tarfile.open(fileobj=BytesIO(archive)) as files:
-        files.extractall(folder, filter="data")
+    with zipfile.ZipFile(BytesIO(archive)) as files:
+        files.extractall(folder)
