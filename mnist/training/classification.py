@@ -15,7 +15,6 @@ from mnist.models.inference import predict_logits, to_input
 from mnist.params import ClassifierParams
 from mnist.training import distributed
 from mnist.training.randomness import generator_for
-from mnist.training.validation import validation_subset
 
 Split = tuple[Tensor, Tensor]
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -40,7 +39,7 @@ class Classification:
         self, training: Split, validation: Split, recipe: ClassifierParams, seed: int
     ) -> None:
         self.images, self.labels = training
-        self.validation, self.subset = validation, validation_subset(*validation)
+        self.validation = validation
         self.recipe, self.seed = recipe, seed
         self.batch_size = min(recipe.batch_size, len(self.images))
         # The images left over wait for a later epoch.
@@ -96,8 +95,8 @@ class Classification:
         self.losses[chosen] = distributed.gather(losses.detach())
         return losses.mean()
 
-    def validate(self, model: nn.Module, *, whole: bool) -> tuple[float, float, int]:
-        images, labels = self.validation if whole else self.subset
+    def validate(self, model: nn.Module) -> tuple[float, float, int]:
+        images, labels = self.validation
         logits = predict_logits(model, images, batch_size=200)
         accuracy = (logits.argmax(dim=1) == labels).cpu().double().mean().item()
         return F.cross_entropy(logits, labels).item(), accuracy, len(labels)

@@ -22,7 +22,7 @@ class CurveRow:
     val_loss: float
     val_accuracy: float
     val_digits: int
-    """number of validation images; all of them in the last row"""
+    """number of validation images"""
 
 
 def validation_steps(steps: int, epochs: float) -> set[int]:

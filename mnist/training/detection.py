@@ -12,7 +12,6 @@ from mnist.models.inference import classify_digits, to_input
 from mnist.params import FasterRCNNParams
 from mnist.training import distributed
 from mnist.training.randomness import generator_for
-from mnist.training.validation import validation_subset
 
 Split = tuple[Tensor, Tensor]
 Batch = tuple[Tensor, list[dict[str, Tensor]]]
@@ -32,7 +31,7 @@ class Detection:
     ) -> None:
         self.device = training[0].device
         self.images, self.labels = training[0].cpu(), training[1].cpu()
-        self.validation, self.subset = validation, validation_subset(*validation)
+        self.validation = validation
         self.recipe, self.seed = recipe, seed
         scenes = scene_count(len(self.images), recipe.scenes)
         self.batch_size = max(1, min(recipe.batch_size, scenes))
@@ -65,8 +64,8 @@ class Detection:
         losses = model(list(scenes), contents)
         return torch.stack(list(losses.values())).sum()
 
-    def validate(self, model: DigitDetector, *, whole: bool) -> tuple[float, float, int]:
-        images, labels = self.validation if whole else self.subset
+    def validate(self, model: DigitDetector) -> tuple[float, float, int]:
+        images, labels = self.validation
         logits, found = classify_digits(model, images, batch_size=100)
         accuracy = ((logits.argmax(dim=1) == labels) & found).cpu().double().mean().item()
         return F.cross_entropy(logits, labels).item(), accuracy, len(labels)

@@ -37,8 +37,8 @@ class Task(Protocol):
     def loss(self, model: Any, batch: Any) -> Tensor:
         """Return the loss to minimise, a mean over `batch`."""
 
-    def validate(self, model: Any, *, whole: bool) -> tuple[float, float, int]:
-        """Return loss and accuracy on validation images, and their number; a subset or all."""
+    def validate(self, model: Any) -> tuple[float, float, int]:
+        """Return loss and accuracy on the validation images, and their number."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return what the next batches depend on besides seed and step."""
@@ -110,8 +110,8 @@ def train(
         curve.add_step(loss, time.perf_counter() - tick)
 
         if step + 1 in validations:
-            validation = task.validate(ema.module, whole=step + 1 == steps)
-            progress.log(curve.add_row((step + 1) / task.steps_per_epoch, validation))
+            row = curve.add_row((step + 1) / task.steps_per_epoch, task.validate(ema.module))
+            progress.log(row)
         if checkpoint and checkpoint.is_due():
             checkpoint.save(state, step + 1)
     progress.close()

@@ -9,9 +9,8 @@ from torch.nn import functional as F
 
 from mnist.errors import UserError
 from mnist.models.inference import to_input
-from mnist.training import distributed, validation
+from mnist.training import distributed
 from mnist.training.classification import Classification
-from mnist.training.validation import SUBSET, validation_subset
 from tests.digits import as_tensors
 from tests.small_models import MODELS, small_case, small_params
 
@@ -175,32 +174,9 @@ def test_the_loss_is_cross_entropy_with_smoothed_labels() -> None:
 def test_a_validation_is_in_inference_mode_and_without_smoothing() -> None:
     model, task, _ = small_case("cnn", dropout=0.5)
     images, labels = as_tensors(slice(300, 340))
-    first = task.validate(model.train(), whole=True)
-    assert task.validate(model.train(), whole=True) == first
+    first = task.validate(model.train())
+    assert task.validate(model.train()) == first
     logits = model.eval()(to_input(images))
     assert first[0] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-5)
     assert first[1] == pytest.approx((logits.argmax(1) == labels).double().mean().item())
     assert first[2] == 40
-
-
-def test_the_validation_subset_keeps_the_proportion_of_each_class() -> None:
-    counts = torch.tensor([3000, 1000, 500, 500])
-    labels = torch.arange(4).repeat_interleave(counts)
-    for order in (torch.arange(5000), torch.randperm(5000)):
-        images, chosen = validation_subset(order, labels[order])
-        assert len(chosen) == SUBSET
-        assert torch.equal(labels[images], chosen)
-        assert (torch.bincount(chosen) - counts / 5).abs().max() <= 1
-        assert torch.equal(validation_subset(order, labels[order])[0], images)
-    few = validation_subset(torch.arange(40), labels[:40])
-    assert len(few[0]) == 40
-
-
-@pytest.mark.parametrize("name", ["cnn", "frcnn"])
-def test_only_the_last_row_needs_all_validation_images(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(validation, "SUBSET", 20)
-    model, task, _ = small_case(name)
-    assert task.validate(model.eval(), whole=True)[2] == 40
-    assert 20 <= task.validate(model, whole=False)[2] < 30

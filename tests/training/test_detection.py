@@ -105,14 +105,14 @@ def test_a_digit_that_is_not_found_counts_as_wrong(crop_size: int) -> None:
         for other in others:
             other.score_thresh = 0.0
         heads.score_thresh = 1.0  # no box is ever that sure
-        assert task.validate(model, whole=True)[1:] == (0.0, 100)
+        assert task.validate(model)[1:] == (0.0, 100)
         heads.score_thresh = 0.0
     images, labels = as_tensors(slice(600, 700))
     last = stages[-1]
     with torch.no_grad():
         last.box_predictor.cls_score.weight.zero_()
         last.box_predictor.cls_score.bias.copy_(torch.eye(11)[1 + 4] * 9)
-    loss, accuracy, _ = task.validate(model, whole=True)
+    loss, accuracy, _ = task.validate(model)
     assert accuracy == pytest.approx((labels == 4).double().mean().item())
     assert accuracy > 0
     logits = (torch.eye(10)[4] * 9).expand(100, 10)

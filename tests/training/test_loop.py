@@ -114,8 +114,28 @@ def test_the_curve_holds_the_means_since_the_row_before(
     model, task, recipe = small_case("cnn", epochs=2.5)
     losses: list[float] = []
     rows_at_step: list[int] = []
-    validated_whole: list[bool] = []
-    curve, task_loss, task_validate = tmp_path / "curve.csv", task.loss, task.validate
+    curve, task_loss = tmp_path / "curve.csv", task.loss
+
+    def loss(model: nn.Module, batch: Any) -> torch.Tensor:
+        rows_at_step.append(len(curve.read_text().splitlines()) - 1 if curve.exists() else 0)
+        value = task_loss(model, batch)
+        losses.append(value.item())
+        return value
+
+    monkeypatch.setattr(task, "loss", loss)
+    result = train(model.eval(), task, recipe)
+    assert set(modes) == {True}
+    assert not any(module.training for module in result.model.modules())
+
+
+def test_the_curve_holds_the_means_since_the_row_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And each row is on disk before the next step."""
+    model, task, recipe = small_case("cnn", epochs=2.5)
+    losses: list[float] = []
+    rows_at_step: list[int] = []
+    curve, task_loss = tmp_path / "curve.csv", task.loss
 
     def loss(model: nn.Module, batch: Any) -> torch.Tensor:
         rows_at_step.append(len(curve.read_text().splitlines()) - 1 if curve.exists() else 0)
@@ -128,9 +148,7 @@ def test_the_curve_holds_the_means_since_the_row_before(
         return task_validate(model, whole=whole)
 
     monkeypatch.setattr(task, "loss", loss)
-    monkeypatch.setattr(task, "validate", validate)
     result = train(model, task, recipe, curve_file=curve)
-    assert validated_whole == [False] * 7 + [True]
     steps = sorted(validation_steps(25, 2.5))
     assert rows_at_step == [sum(done <= step for done in steps) for step in range(25)]
 
