@@ -6,7 +6,7 @@ that is missing, unknown or impossible stops the stage with one line that names 
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -149,25 +149,10 @@ class CNNParams(ClassifierParams):
 class FineTunedParams(ClassifierParams):
     """An ImageNet backbone under a new head; `lr` is the backbone's learning rate."""
 
-    smallest_input: ClassVar[dict[bool, int]]
-    """side in pixels that the backbone pools down to a single place, by `last_pool`"""
-
     weights: Literal["imagenet", "none"]
     input_size: Annotated[int, Field(ge=1, le=512)]
-    last_pool: bool
-    hidden: NonNegativeInt
     dropout: Fraction
     frozen_blocks: Annotated[int, Field(ge=0, le=5)]
-
-    @model_validator(mode="after")
-    def _pools_fit_the_image(self) -> Self:
-        least = self.smallest_input[self.last_pool]
-        if self.input_size < least:
-            raise ValueError(
-                f"input_size = {self.input_size} is pooled away; "
-                f"with last_pool = {str(self.last_pool).lower()} allowed is {least} to 512"
-            )
-        return self
 
     @model_validator(mode="after")
     def _only_trained_weights_are_worth_freezing(self) -> Self:
@@ -177,14 +162,6 @@ class FineTunedParams(ClassifierParams):
                 "with weights = 'none' allowed is 0"
             )
         return self
-
-
-class VGG16Params(FineTunedParams):
-    smallest_input: ClassVar[dict[bool, int]] = {True: 32, False: 16}
-
-
-class AlexNetParams(FineTunedParams):
-    smallest_input: ClassVar[dict[bool, int]] = {True: 63, False: 31}
 
 
 class SceneParams(Section):
@@ -315,8 +292,8 @@ class Params(Section):
     data: DataParams
     cnn: CNNParams
     frcnn: FasterRCNNParams
-    vgg16: VGG16Params
-    alexnet: AlexNetParams
+    vgg16: FineTunedParams
+    alexnet: FineTunedParams
     vit: ViTParams
     evaluate: EvaluateParams
     report: ReportParams
