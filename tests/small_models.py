@@ -30,7 +30,6 @@ SMALL: dict[str, dict[str, Any]] = {
     "vit": {"dim": 20, "heads": 2, "depth": 1, "mlp_dim": 32, "dropout": 0.1},
 }
 IMAGES = {"cnn": 160, "frcnn": 100, "vgg16": 96, "alexnet": 96, "vit": 160}
-TASKS: dict[str, Any] = {"classification": Classification, "detection": Detection}
 CPU = torch.device("cpu")
 
 
@@ -76,7 +75,8 @@ def small_case(
         (images.to(device), labels.to(device))
         for images, labels in (as_tensors(slice(IMAGES[name])), as_tensors(slice(300, 340)))
     )
-    task = TASKS[registry.task(name)](training, validation, recipe, seed)
+    make_task = Detection if registry.detects(name) else Classification
+    task: Task = make_task(training, validation, recipe, seed)
     return small_model(name, params, seed).to(device), task, recipe
 
 
