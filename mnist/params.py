@@ -98,7 +98,7 @@ class ClassifierParams(TrainingParams):
 
     label_smoothing: Fraction
     hard_example_mining: bool
-    """whether each epoch after the first uses the images of the highest losses, and as many others"""
+    """each epoch after the first: the images of the highest losses, and as many others"""
     augmentation: AugmentationParams
 
 
