@@ -1,4 +1,4 @@
-"""`dvc repro`, `dvc exp run` and `dvc metrics diff`: what they write, what reruns, what stops them."""
+"""`dvc repro`, `dvc exp run`, `dvc metrics diff`: what they write, what reruns, what stops."""
 
 import json
 import re
