@@ -40,7 +40,7 @@ def describe(
         "corruptions": corrupted,
     }
     if hasattr(model, "rollout"):
-        examples["attention"] = attention_examples(model, images, labels, predictions.predicted)
+        examples["attention"] = attention_examples(model, pixels, labels, predictions.predicted)
     return examples
 
 
@@ -51,7 +51,7 @@ def to_base64(image: np.ndarray) -> str:
 
 def misclassified(
     images: np.ndarray, labels: np.ndarray, predictions: Predictions, max_count: int
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Describe up to `max_count` errors, those made with the greatest confidence first.
 
     Args:
@@ -61,21 +61,15 @@ def misclassified(
     wrong = np.flatnonzero(labels != predicted)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:max_count]
     return [
-        {
-            "index": int(i),
-            "actual": int(labels[i]),
-            "predicted": int(predicted[i]),
-            "probability": round(float(confidence[i]), 4),
-            "pixels": to_base64(images[i]),
-        }
-        for i in wrong
+        _example(i, images, labels, predicted) | {"probability": round(float(confidence[i]), 4)}
+        for i in wrong.tolist()
     ]
 
 
 @torch.no_grad()
 def attention_examples(
-    model: Any, images: torch.Tensor, labels: np.ndarray, predicted: np.ndarray
-) -> list[dict[str, object]]:
+    model: Any, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray
+) -> list[dict[str, Any]]:
     """Describe where the Vision Transformer attends: a correct digit per class, and ten errors.
 
     Args:
@@ -86,15 +80,21 @@ def attention_examples(
     """
     correct, wrong = np.flatnonzero(labels == predicted), np.flatnonzero(labels != predicted)
     _, first = np.unique(labels[correct], return_index=True)
-    chosen = np.concatenate([correct[first], wrong[:10]]).tolist()
-    contributions = model.rollout(to_input(images[chosen])).cpu().numpy()
+    chosen = np.concatenate([correct[first], wrong[:10]])
+    inputs = to_input(torch.from_numpy(images[chosen])).to(next(model.parameters()).device)
+    contributions = model.rollout(inputs).cpu().double().numpy().round(4)
     return [
-        {
-            "index": i,
-            "actual": int(labels[i]),
-            "predicted": int(predicted[i]),
-            "pixels": to_base64(images[i].cpu().numpy()),
-            "attention": [round(float(value), 4) for value in row],
-        }
-        for i, row in zip(chosen, contributions, strict=True)
+        _example(i, images, labels, predicted) | {"attention": row.tolist()}
+        for i, row in zip(chosen.tolist(), contributions, strict=True)
     ]
+
+
+def _example(
+    i: int, images: np.ndarray, labels: np.ndarray, predicted: np.ndarray
+) -> dict[str, Any]:
+    return {
+        "index": i,
+        "actual": int(labels[i]),
+        "predicted": int(predicted[i]),
+        "pixels": to_base64(images[i]),
+    }

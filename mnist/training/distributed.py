@@ -29,12 +29,10 @@ def process_group(device: torch.device) -> Iterator[None]:
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
-    backends = {"cpu": "gloo", "cuda": "nccl"}
-    if device.type not in backends:
-        raise UserError(
-            f"several processes cannot train on {device}; start one, or set runtime.device = cpu."
-        )
-    distributed.init_process_group(backends[device.type], timeout=TIMEOUT)
+    if device.type == "mps":
+        raise UserError("several processes cannot train on mps; set runtime.device = cpu.")
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=TIMEOUT)
     try:
         yield
     finally:
