@@ -51,6 +51,8 @@ def run_stages(graph: Mapping[str, set[str]], jobs: int) -> None:
     Raises:
         UserError: a stage failed; its messages are on stdout.
     """
+    # A shell lets what it runs in the background, and so the stages, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Many stages depend on a training, few on an evaluation: the trainings start first.
     dependents = Counter(needed for stage in graph for needed in graph[stage])
     waiting = sorted(graph, key=lambda stage: -dependents[stage])
@@ -79,7 +81,7 @@ def _start(stage: str) -> Process:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        start_new_session=True,  # the stage is ended together with DVC
+        start_new_session=True,  # to end the stage together with DVC
         # A thread that waits sleeps; by default it keeps a core busy, which others need here.
         env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONUNBUFFERED": "1"},
     )
@@ -96,8 +98,11 @@ def _print_output(stage: str, process: Process, ended: SimpleQueue[str]) -> None
 
 
 def _end(running: dict[str, Process], ended: SimpleQueue[str]) -> None:
-    """End the stages and wait until they are gone."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    """End the stages and wait until they are gone.
+
+    DVC ignores Ctrl-C while a stage runs, and then cleans up as after any stage that fails.
+    """
+    for number in (signal.SIGINT, signal.SIGKILL):
         for process in running.values():
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, number)

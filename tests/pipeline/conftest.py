@@ -19,7 +19,7 @@ from mnist.atomic_io import sha256
 from mnist.data import backbones, checksums
 from mnist.models.fine_tuned import make_backbone
 from mnist.params import load_params
-from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS
+from mnist.seed_files import COLUMNS, ERROR_COLUMNS
 from tests.conftest import ROOT
 from tests.digits import write_data_set
 
