@@ -1,13 +1,12 @@
 """Time the training and the inference of all models of params.yaml, into metrics/benchmark.json.
 
-It takes some minutes, in which nothing else should run. Each model trains for some seconds by the
-code of its stage, in turn with the others, and classifies test digits by the code of `evaluate`.
-Medians over the rounds count: a shared machine is fast in one second and slow in the next.
+It takes some minutes, in which nothing else should run. Each model trains for some seconds, in turn
+with the others, and classifies test digits. Medians over the rounds count: a shared machine is fast
+in one second and slow in the next.
 """
 
 import argparse
 import os
-from contextlib import redirect_stderr
 from pathlib import Path
 from statistics import median
 from time import perf_counter
@@ -15,18 +14,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.lr_scheduler import LambdaLR
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mnist.atomic_io import round_numbers, write_json
 from mnist.data.arrays import load_arrays
 from mnist.device import cpu_name, set_up
-from mnist.evaluation.predictions import predict
+from mnist.evaluation.predict import predict
 from mnist.models import registry
 from mnist.params import Params, load_params
 from mnist.training.classification import Classification
 from mnist.training.detection import Detection
 from mnist.training.ema import EMA
-from mnist.training.loop import make_optimizer, train
+from mnist.training.loop import make_optimizer, one_cycle
+from mnist.training.randomness import derive_seed
 
 ARRAYS, RESULT = Path("data/mnist"), Path("metrics/benchmark.json")
 BATCHES = 10  # to classify in a round
@@ -59,6 +60,7 @@ def measure(
         digits: uint8 images (N, 28, 28) to classify, on the same device.
     """
     cases = {name: Case(name, params, training, digits) for name in params.models}
+    # The first steps also warm up.
     steps = {name: max(1, round(seconds / case.step_seconds(4))) for name, case in cases.items()}
     for number in range(1, rounds + 1):
         print(f"round {number} of {rounds}", flush=True)
@@ -73,25 +75,49 @@ class Case:
     """Model `name` of params.yaml, from random weights, and the seconds that were measured."""
 
     def __init__(self, name: str, params: Params, training: Split, digits: Tensor) -> None:
-        detects, evaluate = registry.task(name) == "detection", params.evaluate
-        self.recipe = getattr(params, name)
-        self.precision = getattr(torch, params.precision)
-        self.model = registry.build(name, params).to(digits.device)
-        validation = (training[0][:10], training[1][:10])  # takes no time
+        detects, evaluate = registry.detects(name), params.evaluate
+        recipe = getattr(params, name)
         task: Any = Detection if detects else Classification
-        self.task = task(training, validation, self.recipe, params.seed)
+        self.task = task(training, training, recipe, params.seed)
+        self.recipe_steps = max(1, round(recipe.epochs * self.task.steps_per_epoch))  # as `train`
+        self.precision = getattr(torch, params.precision)
+        model = registry.build(name, params).to(digits.device)
+        self.model = model.to(memory_format=torch.channels_last)
+        self.ema = EMA(self.model, recipe.ema_decay)
+        self.optimizer = make_optimizer(self.model, recipe)
+        self.scheduler = LambdaLR(
+            self.optimizer, lambda step: one_cycle(step, self.recipe_steps, recipe.warmup)
+        )
+        self.done = 0  # steps
         self.digits = digits
         self.inference_batch = evaluate.scenes_batch_size if detects else evaluate.batch_size
         self.steps: list[float] = []
         self.batches: list[float] = []  # per digit, in batches
         self.singles: list[float] = []  # per digit, one by one
 
+    def step(self) -> None:
+        """Take the next training step, as `train` does."""
+        torch.manual_seed(derive_seed(self.task.seed, 0, "step", self.done))
+        batch = self.task.batch(self.done)
+        kind, low = self.digits.device.type, self.precision != torch.float32
+        with torch.autocast(kind, self.precision, enabled=low):
+            loss = self.task.loss(self.model, batch)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.scheduler.step()
+        self.ema.update(self.model)
+        self.done += 1
+
     def step_seconds(self, steps: int) -> float:
-        """Train for some steps and return the seconds of one."""
-        recipe = self.recipe.model_copy(update={"epochs": steps / self.task.steps_per_epoch})
-        with open(os.devnull, "w") as nowhere, redirect_stderr(nowhere):  # the progress bar
-            result = train(self.model, self.task, recipe, self.precision)
-        return result.seconds * self.task.batch_size / result.samples
+        """Take some steps and return the seconds of one."""
+        self.model.train()
+        start = perf_counter()
+        for _ in range(steps):
+            self.step()
+        if self.digits.is_cuda:
+            torch.cuda.synchronize()
+        return (perf_counter() - start) / steps
 
     def digit_seconds(self, batch_size: int) -> float:
         """Classify some batches and return the seconds of a digit."""
@@ -101,36 +127,25 @@ class Case:
         predict(self.model, digits, batch_size)
         return (perf_counter() - start) / len(digits)
 
-    def count_operations(self) -> int:
-        """Count the operations of PyTorch in a training step, each of which a GPU is told to do."""
-        self.model.train()
-        optimizer, ema = make_optimizer(self.model, self.recipe), EMA(self.model, 0.9)
-        for step in range(2):  # in the first, the optimizer makes its state
-            with Operations() as operations:
-                loss = self.task.loss(self.model, self.task.batch(step))
-                optimizer.zero_grad()
-                loss.backward()
-                optimizer.step()
-                ema.update(self.model)
-        return operations.count
-
     def figures(self) -> dict[str, float]:
         """Return the figures of metrics/benchmark.json."""
-        steps = max(1, round(self.recipe.epochs * self.task.steps_per_epoch))  # as `train`
         step = median(self.steps)
+        self.model.train()
+        with Operations() as operations:
+            self.step()
         return {
             "step_seconds": step,
-            "steps": steps,
-            "train_seconds": steps * step,
+            "steps": self.recipe_steps,
+            "train_seconds": self.recipe_steps * step,
             "train_images_per_second": self.task.batch_size / step,
             "latency_ms": 1000 * median(self.singles),
             "infer_images_per_second": 1 / median(self.batches),
-            "operations_per_step": self.count_operations(),
+            "operations_per_step": operations.count,
         }
 
 
 class Operations(TorchDispatchMode):
-    """Counts the operations in a `with` block."""
+    """Counts PyTorch's operations in a `with` block; a GPU has to be told of each."""
 
     def __init__(self) -> None:
         super().__init__()

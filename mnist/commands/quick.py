@@ -37,7 +37,7 @@ SETTINGS = {
     "vit.epochs": 0.36,
     "vit.batch_size": 64,
     "evaluate.scenes": 100,
-    "evaluate.robustness.digits": 50,
+    "evaluate.corrupted_digits": 50,
 }
 NEXT = """\
 The report: {report}

@@ -45,4 +45,5 @@ def main(_: argparse.Namespace) -> None:
     for folder in ("report", "metrics"):
         shutil.copytree(folder, PUBLIC / folder)
     (PUBLIC / "index.html").write_text(START, encoding="utf-8")
-    print(f"The site: {PUBLIC}/")
+    size = sum(path.stat().st_size for path in PUBLIC.rglob("*"))
+    print(f"{PUBLIC}/ has {size / 1e6:.0f} MB; GitHub Pages allows 1,000 MB.")

@@ -84,7 +84,7 @@ def test_one_job_runs_one_stage_at_a_time(project: Path) -> None:
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_failure_or_a_kill_ends_the_others_and_the_next_run_goes_on(
-    project: Path, number: int | None
+    project: Path, number: signal.Signals | None
 ) -> None:
     meet = MEET.format("left", "right")
     Path("left.sh").write_text(f"{meet}; exit 1" if number is None else f"{meet}; sleep 600")
