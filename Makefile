@@ -3,52 +3,51 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help quick repro site test lint chaos portability seeds timing bench verify readme lock clean
+.PHONY: help git quick repro site test test-all lint portability seeds bench readme lock clean
 
 help: ## list the commands
-	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
 
-quick: $(VENV)/runtime ## train and compare small versions of all models in minutes, into quick/
+# DVC and its experiments need git: say so before anything is installed.
+git:
+	@message=$$(git cat-file -e HEAD:./dvc.yaml 2>&1 | head -n 1); test -z "$$message" || { \
+		echo "DVC needs git, which says of this folder: $$message. Clone the project, or run" \
+		"\`git init\`, \`git add --all\` and \`git commit -m start\` here." >&2; exit 1; }
+
+quick: git $(VENV)/runtime ## train and compare small versions of all models in minutes, into quick/
 	python -m mnist quick
 
 JOBS ?= 1
-repro: $(VENV)/runtime ## fetch, train, evaluate and report what is not up to date; JOBS=4: 4 stages at a time
+repro: git $(VENV)/runtime ## fetch, train, evaluate and report what is not up to date; JOBS=4: 4 stages at a time
 	$(if $(filter-out 1,$(JOBS)),python -m mnist parallel --jobs $(JOBS))
 	dvc repro
 	python -m mnist readme
 
-test: $(VENV)/dev ## run the tests
-	pytest
+test: git $(VENV)/dev ## run the tests, without the slow ones
+	pytest -m "not slow"
+
+test-all: git $(VENV)/dev portability ## run all tests: also faults, documented commands, emulated CPUs
+	pytest --chaos
 
 lint: $(VENV)/dev ## check style and types
 	ruff check .
 	ruff format --check .
 	mypy
 
-chaos: $(VENV)/dev ## inject more than a hundred faults, and fuzz (20 minutes)
-	pytest --chaos --numprocesses 0 -m faults
-	pytest --chaos --dist load -m fuzz
-
 portability: $(VENV)/dev ## compare the bits of a few training steps on emulated Intel and AMD CPUs
 	python -m tests.portability
 
 SEEDS ?= cnn=5 frcnn=5 vgg16=5 alexnet=5 vit=5
-seeds: $(VENV)/runtime ## train from several seeds, into metrics/seeds.csv; choose: SEEDS="cnn=5 vit=3"
+seeds: git $(VENV)/runtime ## train from several seeds, into metrics/seeds.csv; choose: SEEDS="cnn=5 vit=3"
 	python -m mnist seeds $(SEEDS)
-
-timing: $(VENV)/runtime ## copy the seconds of the last trainings into metrics/timing.json
-	python -m mnist timing
 
 bench: $(VENV)/runtime ## time training and inference, into metrics/benchmark.json (some minutes)
 	python -m mnist bench
 
-verify: $(VENV)/runtime ## read again what dvc.lock names: outputs, git, DVC's cache
-	python -m mnist verify
-
-site: $(VENV)/runtime ## lay out the report and the models for a web server, into public/
+site: git $(VENV)/runtime ## lay out the report and the models for a web server, into public/
 	python -m mnist site
 
-readme: $(VENV)/runtime ## write the generated parts of README.md and docs/
+readme: $(VENV)/runtime ## write the results table of README.md
 	python -m mnist readme
 
 LOCK := uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

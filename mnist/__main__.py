@@ -10,15 +10,12 @@ from mnist.errors import run
 COMMANDS = {
     "predict": "classify the digits in pictures of your own",
     "export": "write the trained classifiers as ONNX files",
-    "bench": "measure the speed of training and inference",
+    "bench": "time the training and the inference of all models",
     "quick": "train and compare small versions of all models in minutes",
     "parallel": "run the stages of dvc.yaml, several at a time",
     "seeds": "train models with several seeds",
-    "timing": "copy the training times into metrics/timing.json",
-    "qmnist": "measure the models on QMNIST, with intervals by writer",
-    "verify": "read every file of dvc.lock again and report damage",
     "site": "lay out the report and the models for a web server",
-    "readme": "write the generated parts of README.md and docs/",
+    "readme": "write the results table of README.md",
 }
 
 
@@ -39,7 +36,8 @@ def main(argv: list[str]) -> None:
     name = argv[0]
     module = import_module(f"mnist.commands.{name}")
     subparsers.choices[name].description = module.__doc__
-    module.add_arguments(subparsers.choices[name])
+    if hasattr(module, "add_arguments"):
+        module.add_arguments(subparsers.choices[name])
     run(lambda: module.main(parser.parse_args(argv)), name)
 
 

@@ -1,9 +1,31 @@
-"""The commands of `python -m mnist`. Each module has `add_arguments(parser)` and `main(arguments)`.
+"""The commands of `python -m mnist`. Each module has `main(arguments)`.
 
-A module's docstring is its help. What takes long to import is imported inside `main`.
+One that takes arguments has `add_arguments(parser)` besides. A module's docstring is its help. What
+takes long to import is imported inside `main`.
 """
 
 import argparse
+import subprocess
+
+from mnist.errors import UserError
+
+
+def require_git() -> None:
+    """Check that git knows this folder, as DVC and its experiments need it to.
+
+    Raises:
+        UserError: there is no repository, or no commit with this project.
+    """
+    command = ["git", "cat-file", "-e", "HEAD:./dvc.yaml"]
+    try:
+        message = subprocess.run(command, capture_output=True, text=True).stderr
+    except FileNotFoundError:
+        raise UserError("git is not installed; DVC needs it.") from None
+    if message:
+        raise UserError(
+            f"DVC needs git, which says of this folder: {message.splitlines()[0].rstrip('.')}. "
+            "Clone the project, or run `git init`, `git add --all` and `git commit -m start` here."
+        )
 
 
 def add_models_argument(parser: argparse.ArgumentParser) -> None:

@@ -3,7 +3,9 @@
 import os
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
+from mnist.commands import require_git
 from mnist.errors import UserError
 from mnist.params import load_params
 
@@ -22,15 +24,21 @@ def run_experiment(name: str, settings: Mapping[str, object], *targets: str) -> 
         The git reference of that commit.
 
     Raises:
-        UserError: DVC failed; its own message is above.
+        UserError: DVC failed; its own message is above. Or it cannot run experiments here.
     """
+    require_git()
+    # DVC 3.67 runs an experiment in a shallow clone, but loses its commit.
+    if git("rev-parse", "--is-shallow-repository").strip() == "true":
+        raise UserError("DVC needs the whole history for experiments: run `git fetch --unshallow`.")
+    if not str(Path.cwd()).isascii():  # it writes the path of its cache as ASCII
+        raise UserError(f"DVC cannot run experiments in {Path.cwd()}: rename it to plain letters.")
     # The first time there is none to remove.
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True)  # noqa: S607
     command = ["dvc", "exp", "run", "--temp", "--name", name]
     for key, value in settings.items():
         command += ["--set-param", f"{key}={value}"]
     # The user's data files: git does not know them, so DVC would not copy them.
-    for file in git("ls-files", "--others", "--", load_params().data.folder).splitlines():
+    for file in git("ls-files", "--others", "-z", "--", load_params().data.folder).split("\0")[:-1]:
         command += ["--copy-paths", file]
     if subprocess.run([*command, *targets], env=os.environ | _author()).returncode:
         raise UserError(f"the experiment {name!r} failed; see DVC's message above.")

@@ -10,15 +10,15 @@ Example:
 
 import argparse
 import os
-import queue
+import signal
 import subprocess
-import threading
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
+from queue import Empty, SimpleQueue
+from threading import Thread
 
-import psutil
-
+from mnist.commands import require_git
 from mnist.errors import UserError
 
 END_SECONDS = 10  # for a stage to remove its half-written files
@@ -32,55 +32,46 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(arguments: argparse.Namespace) -> None:
     if arguments.jobs < 1:
         raise UserError(f"--jobs {arguments.jobs} is not possible; it must be 1 or more.")
-    run_stages(read_graph(), arguments.jobs)
-
-
-def read_graph() -> dict[str, set[str]]:
-    """Return the names of DVC's stages, each with those of the stages that it depends on.
-
-    Raises:
-        UserError: DVC cannot read dvc.yaml.
-    """
+    require_git()
     from dvc.exceptions import DvcException
     from dvc.repo import Repo
 
     try:
         with Repo() as repo:
             graph = repo.index.graph  # an edge leads from a stage to one that it depends on
-            return {
-                stage.addressing: {needed.addressing for needed in graph.successors(stage)}
-                for stage in graph
-            }
+            names = {s.addressing: {n.addressing for n in graph.successors(s)} for s in graph}
     except DvcException as error:
         raise UserError(f"DVC cannot read the stages: {' '.join(str(error).split())}") from None
+    run_stages(names, arguments.jobs)
 
 
 def run_stages(graph: Mapping[str, set[str]], jobs: int) -> None:
-    """Run the stages of `graph`, at most `jobs` at a time.
+    """Run stages, at most `jobs` at a time; `graph` names the stages that each depends on.
 
     Raises:
         UserError: a stage failed; its messages are on stdout.
     """
+    # A shell lets what it runs in the background, and so the stages, ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Many stages depend on a training, few on an evaluation: the trainings start first.
     dependents = Counter(needed for stage in graph for needed in graph[stage])
     waiting = sorted(graph, key=lambda stage: -dependents[stage])
     done: set[str] = set()
     running: dict[str, Process] = {}
-    ended: queue.Queue[str] = queue.Queue()
+    ended: SimpleQueue[str] = SimpleQueue()
     try:
         while waiting or running:
             ready = [stage for stage in waiting if graph[stage] <= done]
             for stage in ready[: jobs - len(running)]:
                 waiting.remove(stage)
                 running[stage] = _start(stage)
-                follow = (stage, running[stage], ended)
-                threading.Thread(target=_print_output, args=follow, daemon=True).start()
+                Thread(target=_print_output, args=(stage, running[stage], ended)).start()
             stage = ended.get()
             if running.pop(stage).wait() != 0:
                 raise UserError(f"stage {stage} failed, see above; the next run goes on from here.")
             done.add(stage)
     finally:
-        _end([process.pid for process in running.values()])
+        _end(running, ended)
 
 
 def _start(stage: str) -> Process:
@@ -90,12 +81,13 @@ def _start(stage: str) -> Process:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        start_new_session=True,  # to end the stage together with DVC
         # A thread that waits sleeps; by default it keeps a core busy, which others need here.
         env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONUNBUFFERED": "1"},
     )
 
 
-def _print_output(stage: str, process: Process, ended: "queue.Queue[str]") -> None:
+def _print_output(stage: str, process: Process, ended: SimpleQueue[str]) -> None:
     """Print each line behind the name of its stage; put the name into `ended` after the last."""
     for line in process.stdout or ():
         # A progress bar goes back to the start of its line; only its last state is printed.
@@ -105,16 +97,15 @@ def _print_output(stage: str, process: Process, ended: "queue.Queue[str]") -> No
     ended.put(stage)
 
 
-def _end(pids: Sequence[int]) -> None:
-    """End the stages, and DVC with them; DVC then leaves the repository as after a failed stage."""
-    processes = []
-    for pid in pids:
-        with suppress(psutil.NoSuchProcess):
-            dvc = psutil.Process(pid)
-            stage = dvc.children(recursive=True)
-            processes += [*stage, dvc]
-            for process in stage or [dvc]:
-                process.terminate()
-    _, alive = psutil.wait_procs(processes, timeout=END_SECONDS)
-    for process in alive:
-        process.kill()
+def _end(running: dict[str, Process], ended: SimpleQueue[str]) -> None:
+    """End the stages and wait until they are gone.
+
+    DVC ignores Ctrl-C while a stage runs, and then cleans up as after any stage that fails.
+    """
+    for number in (signal.SIGINT, signal.SIGKILL):
+        for process in running.values():
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+        with suppress(Empty):
+            while running:
+                del running[ended.get(timeout=END_SECONDS)]

@@ -37,8 +37,7 @@ SETTINGS = {
     "vit.epochs": 0.36,
     "vit.batch_size": 64,
     "evaluate.scenes": 100,
-    "evaluate.robustness.digits": 50,
-    "evaluate.robustness.attacked_digits": 10,
+    "evaluate.corrupted_digits": 50,
 }
 NEXT = """\
 The report: {report}
@@ -51,12 +50,7 @@ See how it differs from the results in git, or remove it:
 `make repro` trains the models in full."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add nothing: the command has no arguments."""
-
-
 def main(_: argparse.Namespace) -> None:
-    """Run the experiment, copy its report and print the accuracies."""
     reference = run_experiment("quick", SETTINGS)
     with new_folder(FOLDER) as folder:
         extract(reference, "report", folder)

@@ -11,10 +11,11 @@ import argparse
 import csv
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import reduce
 from operator import getitem
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -23,9 +24,11 @@ from mnist.atomic_io import sha256, write_text
 from mnist.commands.experiment import git, run_experiment
 from mnist.errors import UserError
 from mnist.params import load_params
-from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS, Errors, read_errors, read_rows
+from mnist.seed_files import COLUMNS, ERROR_COLUMNS, Errors, read_errors, read_rows
 
 SEEDS, SEED_ERRORS = Path("metrics/seeds.csv"), Path("metrics/seed_errors.csv")
+BENCHMARK = Path("metrics/benchmark.json")
+Row = dict[str, Any]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,43 +39,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     params = load_params()
-    models = params.models
-    wanted = dict(_parse(text, models) for text in arguments.wanted)
-    errors = read_errors(SEED_ERRORS)
-    rows: list[dict[str, Any]] = [
-        row
-        for row in read_rows(SEEDS)
-        if row["model"] in models
-        and len(errors.get((row["model"], int(row["seed"])), ())) == int(row["errors"])
-    ]
+    wanted = dict(_parse(text, params.models) for text in arguments.wanted)
     recipes = {model: read_recipe(model) for model in wanted}
+    errors = read_errors(SEED_ERRORS)
+    rows: dict[tuple[str, int], Row] = {}
+    for row in read_rows(SEEDS):
+        model = row["model"]
+        if model in params.models and row["recipe"] == recipes.get(model, (row["recipe"],))[0]:
+            rows[model, int(row["seed"])] = row
     jobs = []
     for model, count in wanted.items():
-        recipe, _ = recipes[model]
-        rows = [row for row in rows if row["model"] != model or row["recipe"] == recipe]
-        done = {int(row["seed"]) for row in rows if row["model"] == model}
         others = (seed for seed in range(1, count + 1) if seed != params.seed)
-        jobs += [(model, seed) for seed in [params.seed, *others][:count] if seed not in done]
+        seeds = [params.seed, *others][:count]
+        jobs += [(model, seed) for seed in seeds if (model, seed) not in rows]
     for i, (model, seed) in enumerate(jobs):
         recipe, seed_at_hand = recipes[model]
-        if seed == seed_at_hand:
-            figures, wrong = read_figures(model, lambda file: Path(file).read_text("utf-8"))
-        else:
-            minutes = _minutes(jobs[i:])
-            print(f"seeds: {model} with seed {seed} ({i + 1} of {len(jobs)}), {minutes} left")
-            figures, wrong = train(model, seed)
-        rows.append({"model": model, "seed": seed, "recipe": recipe} | figures)
-        rows.sort(key=lambda row: (models.index(row["model"]), int(row["seed"])))
-        errors[model, seed] = wrong
-        _write(rows, errors)  # after each training: the next may take hours
-    _write(rows, errors)
+        reference = None
+        if seed != seed_at_hand:
+            left = _time_left(jobs[i:])
+            print(f"seeds: {model} with seed {seed} ({i + 1} of {len(jobs)}){left}", flush=True)
+            reference = run_experiment(f"{model}-seed-{seed}", {"seed": seed}, f"evaluate@{model}")
+        figures, errors[model, seed] = read_figures(model, reference)
+        rows[model, seed] = {"model": model, "seed": seed, "recipe": recipe} | figures
+        _write(rows, errors, params.models)  # after each training: the next may take hours
+    _write(rows, errors, params.models)
 
 
-def _minutes(jobs: Sequence[tuple[str, int]]) -> str:
-    """Estimate how long these trainings take, from those that metrics/timing.json holds."""
-    timing = json.loads(Path("metrics/timing.json").read_text("utf-8"))
-    seconds = sum(timing.get(model, {}).get("train_seconds", 0) for model, _ in jobs)
-    return f"about {seconds / 60:.0f} minutes of training" if seconds else "an unknown time"
+def _parse(text: str, models: Sequence[str]) -> tuple[str, int]:
+    model, _, count = text.partition("=")
+    if model not in models or not count.isdecimal() or int(count) < 1:
+        raise UserError(
+            f"{text!r} is not MODEL=COUNT, such as cnn=5; models are {', '.join(models)}."
+        )
+    return model, int(count)
+
+
+def _time_left(jobs: Sequence[tuple[str, int]]) -> str:
+    """Estimate how long these trainings take, where `bench` has timed the models."""
+    benchmark = json.loads(BENCHMARK.read_text("utf-8")) if BENCHMARK.exists() else {}
+    timed = benchmark.get("models", {})
+    seconds = sum(timed.get(model, {}).get("train_seconds", 0) for model, _ in jobs)
+    return f", about {seconds / 60:.0f} minutes of training left" if seconds else ""
 
 
 def read_recipe(model: str) -> tuple[str, int | None]:
@@ -107,30 +114,25 @@ def read_recipe(model: str) -> tuple[str, int | None]:
     return recipe, seed if is_of_recipe else None
 
 
-def train(model: str, seed: int) -> tuple[dict[str, Any], list[tuple[int, int]]]:
-    """Train and evaluate `model` with `seed`; returns what `read_figures` does.
-
-    Raises:
-        UserError: DVC failed; its own message is above.
-    """
-    reference = run_experiment(f"{model}-seed-{seed}", {"seed": seed}, f"evaluate@{model}")
-    return read_figures(model, lambda file: git("show", f"{reference}:./{file}"))
-
-
-def read_figures(
-    model: str, read: Callable[[str], str]
-) -> tuple[dict[str, Any], list[tuple[int, int]]]:
-    """Collect what the files under metrics/ say of `model`; `read` returns the text of a file.
+def read_figures(model: str, reference: str | None) -> tuple[Row, list[tuple[int, int]]]:
+    """Collect what the files under metrics/ say of `model`, at hand or in a commit.
 
     Returns:
         The figures of a row; and (image, predicted class) of each error.
     """
-    test, train, examples = (
-        json.loads(read(f"metrics/{folder}/{model}.json"))
-        for folder in ("test", "train", "examples")
+
+    def read(file: str) -> str:
+        return git("show", f"{reference}:./{file}") if reference else Path(file).read_text("utf-8")
+
+    figures: Row = {}
+    for folder in ("test", "train", "examples"):
+        figures |= json.loads(read(f"metrics/{folder}/{model}.json"))
+    predictions, robustness = (
+        csv.DictReader(read(f"metrics/{folder}/{model}.csv").splitlines())
+        for folder in ("predictions", "robustness")
     )
-    figures = test | train | examples
-    predictions = csv.DictReader(read(f"metrics/predictions/{model}.csv").splitlines())
+    corrupted = [float(row["accuracy"]) for row in robustness if row["corruption"] != "none"]
+    figures["corrupted"] = round(mean(corrupted), 6)
     wrong = [
         (image, int(row["predicted"]))
         for image, row in enumerate(predictions)
@@ -139,25 +141,12 @@ def read_figures(
     return {column: figures[column] for column in COLUMNS if column in figures}, wrong
 
 
-def _write(rows: Sequence[dict[str, Any]], errors: Errors) -> None:
-    """Write both files, the errors first: a row without its errors would be trained again."""
-    wrong = [
-        (row["model"], row["seed"], image, predicted)
-        for row in rows
-        for image, predicted in errors.get((row["model"], int(row["seed"])), ())
-    ]
-    write_text(SEED_ERRORS, _as_csv([ERROR_COLUMNS, *wrong]))
-    write_text(SEEDS, _as_csv([COLUMNS, *([row[column] for column in COLUMNS] for row in rows)]))
+def _write(rows: dict[tuple[str, int], Row], errors: Errors, models: Sequence[str]) -> None:
+    keys = sorted(rows, key=lambda key: (models.index(key[0]), key[1]))
+    wrong = [(*key, *error) for key in keys for error in errors.get(key, ())]
+    _write_csv(SEED_ERRORS, [ERROR_COLUMNS, *wrong])
+    _write_csv(SEEDS, [COLUMNS, *([rows[key].get(name, "") for name in COLUMNS] for key in keys)])
 
 
-def _as_csv(rows: Sequence[Sequence[Any]]) -> str:
-    return "".join(",".join(map(str, row)) + "\n" for row in rows)
-
-
-def _parse(text: str, models: Sequence[str]) -> tuple[str, int]:
-    model, _, count = text.partition("=")
-    if model not in models or not count.isdecimal() or int(count) < 1:
-        raise UserError(
-            f"{text!r} is not MODEL=COUNT, such as cnn=5; models are {', '.join(models)}."
-        )
-    return model, int(count)
+def _write_csv(path: Path, lines: Sequence[Sequence[Any]]) -> None:
+    write_text(path, "".join(",".join(map(str, line)) + "\n" for line in lines))

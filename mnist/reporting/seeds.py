@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist.errors import UserError
-from mnist.reporting.seed_files import read_errors, read_rows
+from mnist.seed_files import read_errors, read_rows
 
 
 @dataclass(frozen=True)

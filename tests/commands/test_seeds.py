@@ -2,67 +2,53 @@
 
 import argparse
 import csv
-import os
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
 from mnist.atomic_io import sha256
-from mnist.commands import experiment, seeds
+from mnist.commands import seeds
 from mnist.errors import UserError
-from mnist.reporting.seed_files import COLUMNS, read_errors
+from mnist.seed_files import read_errors
 from tests.reporting.synthetic import make_params, write_csv, write_json, write_seeds
 
+WEIGHTS, LOCK, PARAMS = Path("models/cnn.safetensors"), Path("dvc.lock"), Path("params.yaml")
+
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Files as `dvc repro` leaves them, without running it."""
+def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Go to files as `dvc repro` leaves them; returns the seeds that are trained from now on."""
     monkeypatch.chdir(tmp_path)
     params = make_params(("cnn", "vit")).model_dump()
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
-    write_seeds(tmp_path / "metrics", {})
-    write_json(tmp_path / "metrics/timing.json", {"cnn": {"train_seconds": 120}})
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models/cnn.safetensors").write_text("weights")
-    test = {"accuracy": 0.99, "f1_macro": 0.98, "errors": 1, "nll": 0.1, "ece": 0.01, "map": 1}
-    write_json(tmp_path / "metrics/test/cnn.json", test)
-    write_json(tmp_path / "metrics/train/cnn.json", {"val_accuracy": 0.97})
-    write_csv(
-        tmp_path / "metrics/predictions/cnn.csv", "actual,predicted,p0", [(4, 4, 0), (5, 6, 0)]
-    )
-    shown = {"weights_sha256": sha256("models/cnn.safetensors")}
-    write_json(tmp_path / "metrics/examples/cnn.json", shown)
-    write_lock("md5 of the weights", cnn=params["cnn"], seed=params["seed"])
-    return tmp_path
-
-
-def write_lock(md5: str, **tracked: Any) -> None:
-    out = {"path": "models/cnn.safetensors", "md5": md5}
-    train = {"params": {"params.yaml": tracked}, "outs": [out]}
-    Path("dvc.lock").write_text(yaml.safe_dump({"stages": {"fetch": {}, "train_cnn": train}}))
-
-
-def change_params(**changes: Any) -> None:
-    params = yaml.safe_load(Path("params.yaml").read_text())
-    for section, values in changes.items():
-        params[section] |= values
-    Path("params.yaml").write_text(yaml.safe_dump(params))
-
-
-@pytest.fixture
-def trained(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """The seeds that were trained, without DVC."""
+    PARAMS.write_text(yaml.safe_dump(params))
+    WEIGHTS.parent.mkdir()
+    WEIGHTS.write_text("weights")
+    write_seeds(Path("metrics"), {})
+    write_json(seeds.BENCHMARK, {"models": {"cnn": {"train_seconds": 120}}})
+    test = {"accuracy": 0.99, "f1_macro": 0.98, "errors": 1, "nll": 0.1, "ece": 0.01}
+    write_json(Path("metrics/test/cnn.json"), test)
+    write_json(Path("metrics/train/cnn.json"), {"val_accuracy": 0.97})
+    write_json(Path("metrics/examples/cnn.json"), {"weights_sha256": sha256(WEIGHTS)})
+    write_csv(Path("metrics/predictions/cnn.csv"), "actual,predicted", [(4, 4), (5, 6)])
+    kinds = [("none", 0.99), ("fog", 0.5), ("blur", 0.6)]
+    write_csv(Path("metrics/robustness/cnn.csv"), "corruption,accuracy", kinds)
+    tracked = {"cnn": params["cnn"], "seed": params["seed"]}
+    train = {"params": {"params.yaml": tracked}, "outs": [{"path": str(WEIGHTS), "md5": "5"}]}
+    LOCK.write_text(yaml.safe_dump({"stages": {"fetch": {}, "train_cnn": train}}))
     found: list[int] = []
 
-    def train(model: str, seed: int) -> tuple[dict[str, Any], list[tuple[int, int]]]:
-        found.append(seed)
-        figures = dict.fromkeys(COLUMNS, 0.9) | {"weights_sha256": f"weights of seed {seed}"}
-        return {key: figures[key] for key in COLUMNS[3:]} | {"errors": 2}, [(seed, 1), (9, 8)]
+    def run_experiment(name: str, settings: dict[str, int], target: str) -> str:
+        assert (name, target) == (f"cnn-seed-{settings['seed']}", "evaluate@cnn")
+        found.append(settings["seed"])
+        return "commit"
 
-    monkeypatch.setattr(seeds, "train", train)
+    def git(show: str, path: str) -> str:  # the commit has the figures at hand, but this one
+        assert (show, path[:9]) == ("show", "commit:./")
+        return Path(path[9:]).read_text().replace("0.98", "0.88")
+
+    monkeypatch.setattr(seeds, "run_experiment", run_experiment)
+    monkeypatch.setattr(seeds, "git", git)
     return found
 
 
@@ -72,124 +58,50 @@ def run(*wanted: str) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def test_the_model_at_hand_is_taken_as_it_is(project: Path, trained: list[int]) -> None:
-    (row,) = run("cnn=1")
-    assert trained == []
-    assert row.pop("recipe")
-    assert row.pop("weights_sha256") == sha256("models/cnn.safetensors")
-    assert row == {
-        "model": "cnn",
-        "seed": "1",
-        "accuracy": "0.99",
-        "f1_macro": "0.98",
-        "errors": "1",
-        "nll": "0.1",
-        "ece": "0.01",
-        "val_accuracy": "0.97",
-    }
-    assert read_errors(seeds.SEED_ERRORS) == {("cnn", 1): [(1, 6)]}
+def replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
 
 
-def test_the_model_at_hand_is_not_taken_where_its_metrics_are_of_others(
-    project: Path, trained: list[int]
+def test_the_model_at_hand_is_taken_and_other_seeds_are_trained(
+    trained: list[int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("models/cnn.safetensors").write_text("trained, but not evaluated yet")
+    first, second, _ = run("cnn=3")
+    assert trained == [2, 3]
+    assert first | {"recipe": ""} == {
+        "model": "cnn", "seed": "1", "weights_sha256": sha256(WEIGHTS), "accuracy": "0.99",
+        "f1_macro": "0.98", "errors": "1", "nll": "0.1", "ece": "0.01", "val_accuracy": "0.97",
+        "corrupted": "0.55", "recipe": "", "map": "",
+    }  # fmt: skip
+    assert second == first | {"seed": "2", "f1_macro": "0.88"}
+    assert read_errors(seeds.SEED_ERRORS) == {("cnn", seed): [(1, 6)] for seed in (1, 2, 3)}
+    assert "(2 of 3), about 4 minutes" in capsys.readouterr().out.splitlines()[0]
+    run("cnn=4")
+    assert trained == [2, 3, 4]  # what the file holds is not trained again
+
+
+def test_the_model_at_hand_is_not_taken_where_its_metrics_are_of_others(trained: list[int]) -> None:
+    WEIGHTS.write_text("trained, but not evaluated yet")
     run("cnn=1")
     assert trained == [1]
 
 
-def test_what_the_file_holds_is_not_trained_again(project: Path, trained: list[int]) -> None:
-    run("cnn=2")
-    rows = run("cnn=3")
-    assert trained == [2, 3]
-    assert [row["seed"] for row in rows] == ["1", "2", "3"]
-    assert len({row["recipe"] for row in rows}) == 1
-    assert read_errors(seeds.SEED_ERRORS)["cnn", 3] == [(3, 1), (9, 8)]
+@pytest.mark.parametrize("file", [PARAMS, LOCK])
+def test_another_recipe_or_result_drops_the_rows(trained: list[int], file: Path) -> None:
+    replace(PARAMS, "seed: 1", "seed: 5")  # the seed alone is no other recipe
+    replace(PARAMS, "mlp_dim: ", "mlp_dim: 1")  # nor are the parameters of another model
+    old = run("cnn=2")
+    assert [row["seed"] for row in old] == ["1", "5"]
+    old_line, new_line = ("threads: 2", "threads: 1") if file == PARAMS else ("'5'", "'6'")
+    replace(file, old_line, new_line)
+    (row,) = run("cnn=1")
+    assert (row["seed"], row["recipe"] != old[0]["recipe"]) == ("5", True)
 
 
-def test_a_row_without_its_errors_is_trained_again(project: Path, trained: list[int]) -> None:
-    run("cnn=3")
-    text = seeds.SEED_ERRORS.read_text()
-    seeds.SEED_ERRORS.write_text(text.replace("cnn,2,9,8\n", ""))
-    trained.clear()
-    run("cnn=3")
-    assert trained == [2]
-    assert seeds.SEED_ERRORS.read_text() == text
-
-
-def test_the_time_left_is_shown(
-    project: Path, trained: list[int], capsys: pytest.CaptureFixture[str]
-) -> None:
-    run("cnn=3")
-    first, second = capsys.readouterr().out.splitlines()
-    assert first == "seeds: cnn with seed 2 (2 of 3), about 4 minutes of training left"
-    assert "(3 of 3), about 2 minutes" in second
-
-
-def test_the_seed_of_params_yaml_comes_first(project: Path, trained: list[int]) -> None:
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("\nseed: 1\n", "\nseed: 9\n"))
-    run("cnn=3")
-    assert trained == [9, 2]  # 1 is at hand
-
-
-def test_a_training_that_fails_keeps_those_before(
-    project: Path, trained: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(model: str, seed: int) -> None:
-        raise UserError("no")
-
-    monkeypatch.setattr(seeds, "train", fail)
-    with pytest.raises(UserError):
-        run("cnn=2")
-    assert [row["seed"] for row in csv.DictReader(seeds.SEEDS.read_text().splitlines())] == ["1"]
-
-
-@pytest.mark.parametrize("change", ["lr", "threads", "weights"])
-def test_another_recipe_drops_the_rows_of_the_old(
-    project: Path, trained: list[int], change: str
-) -> None:
-    (_, old) = run("cnn=2")
-    if change == "lr":
-        change_params(cnn={"lr": 0.001})
-    elif change == "threads":
-        change_params(runtime={"threads": 1})
-    else:
-        params = make_params().model_dump()
-        write_lock("md5 of other weights", cnn=params["cnn"], seed=params["seed"])
-    trained.clear()
-    rows = run("cnn=2")
-    assert old["recipe"] not in {row["recipe"] for row in rows}
-    # The model at hand was trained with another lr, so it is none of this recipe.
-    assert trained == ([1, 2] if change == "lr" else [2])
-
-
-def test_another_seed_or_another_models_params_are_the_same_recipe(
-    project: Path, trained: list[int]
-) -> None:
-    before = seeds.read_recipe("cnn")
-    change_params(vit={"lr": 0.001})
-    text = Path("params.yaml").read_text()
-    Path("params.yaml").write_text(text.replace("\nseed: 1\n", "\nseed: 5\n") + "# a comment\n")
-    assert seeds.read_recipe("cnn") == before
-
-
-def test_a_wrong_argument_is_named(project: Path) -> None:
+def test_a_wrong_argument_is_named(trained: list[int]) -> None:
     for wrong in ("cnn", "cnn=0", "lenet=2"):
         with pytest.raises(UserError, match="is not MODEL=COUNT, such as cnn=5"):
             run(wrong)
     with pytest.raises(UserError, match="run `dvc repro evaluate@vit` first"):
         run("vit=1")
-
-
-def test_an_author_is_named_only_where_git_knows_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    subprocess.run(["git", "init", "--quiet"], check=True)
-    who = {f"GIT_{who}_{what}" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    assert experiment._author().keys() == who
-    subprocess.run(["git", "config", "user.email", "me@example.org"], check=True)
-    assert experiment._author() == {}

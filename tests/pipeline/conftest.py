@@ -18,13 +18,13 @@ import pytest
 import torch
 import yaml
 from filelock import FileLock
-from mnist.seed_files import COLUMNS, ERROR_COLUMNS
 from safetensors.torch import save_file
 
 from mnist.atomic_io import sha256
 from mnist.data import checksums, imagenet
 from mnist.models.fine_tuned import make_backbone
 from mnist.params import load_params
+from mnist.seed_files import COLUMNS, ERROR_COLUMNS
 from tests.conftest import ROOT
 from tests.digits import write_data_set
 

@@ -13,7 +13,7 @@ import yaml
 from mnist.evaluation.corruptions import CORRUPTIONS
 from mnist.params import Params
 from mnist.reporting.results import Results, read_results
-from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS
+from mnist.seed_files import COLUMNS, ERROR_COLUMNS
 from tests.conftest import ROOT
 
 MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")

@@ -1,6 +1,8 @@
 """metrics/seeds.csv and seed_errors.csv: the same training with several seeds.
 
-seeds.csv has a row per training, seed_errors.csv a row per test image that one misclassifies.
+seeds.csv has a row per training, seed_errors.csv a row per test image that one misclassifies. In
+seeds.csv, `map` is of the detector alone, and `corrupted` the mean accuracy over all corruptions;
+either may be empty.
 """
 
 import csv
@@ -10,7 +12,7 @@ from mnist.errors import UserError
 
 COLUMNS = (
     "model", "seed", "recipe", "weights_sha256",
-    "accuracy", "f1_macro", "errors", "nll", "ece", "val_accuracy",
+    "accuracy", "f1_macro", "errors", "nll", "ece", "val_accuracy", "map", "corrupted",
 )  # fmt: skip
 ERROR_COLUMNS = ("model", "seed", "image", "predicted")
 Row = dict[str, str]

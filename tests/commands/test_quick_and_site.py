@@ -1,0 +1,89 @@
+"""`python -m mnist quick` and `site`: what they need of the repository, and what they leave."""
+
+import argparse
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mnist.commands import experiment, quick, site
+from mnist.errors import UserError
+from mnist.params import load_params
+from tests.conftest import ROOT
+
+
+def git(*command: str) -> None:
+    subprocess.run(["git", *command], check=True)
+
+
+def test_the_settings_of_quick_are_possible_and_change_every_training(tmp_path: Path) -> None:
+    params = yaml.safe_load((ROOT / "params.yaml").read_text())
+    for key, value in quick.SETTINGS.items():
+        *sections, last = key.split(".")
+        section = params
+        for name in sections:
+            section = section[name]
+        assert last in section, key
+        assert section[last] != value, key
+        section[last] = value
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params))
+    models = load_params(tmp_path / "params.yaml").models
+    assert {f"{name}.epochs" for name in models} <= quick.SETTINGS.keys()
+
+
+def test_no_stage_depends_on_a_file_in_an_output_folder() -> None:
+    """Else `dvc exp run --temp` stops, the second time: "failed to load directory".
+
+    Where DVC restores a stage from its run-cache, it looks for the files of a folder in dvc.lock's
+    version of it, which a fresh clone does not have.
+    """
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
+    outs = {out for stage in stages for out in stage.get("outs", []) if isinstance(out, str)}
+    deps = {dep for stage in stages for dep in stage.get("do", stage)["deps"]}
+    assert not {dep for dep in deps for out in outs if dep.startswith(f"{out}/")}
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ("empty", "not a git repository.* Clone the project, or run `git init`"),
+        ("shallow", "git fetch --unshallow"),
+        ("grün", "rename it to plain letters"),
+    ],
+)
+def test_where_dvc_cannot_run_experiments_a_line_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, message: str
+) -> None:
+    full, folder = tmp_path / "full", tmp_path / where
+    if where == "empty":
+        folder.mkdir()
+    else:
+        git("init", "--quiet", str(full))
+        (full / "dvc.yaml").touch()
+        git("-C", str(full), "add", "--all")
+        for text in ("one", "two"):
+            user = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+            git("-C", str(full), *user, "commit", "--quiet", "--allow-empty", "--message", text)
+        depth = ["--depth", "1"] if where == "shallow" else []
+        git("clone", "--quiet", *depth, f"file://{full}", str(folder))
+    monkeypatch.chdir(folder)
+    with pytest.raises(UserError, match=message):
+        experiment.run_experiment("quick", {})
+    if where == "empty":
+        with pytest.raises(UserError, match=message):
+            site.main(argparse.Namespace())
+        assert not Path("public").exists()
+
+
+def test_an_author_is_named_only_where_git_knows_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    git("init", "--quiet")
+    assert experiment._author()["GIT_COMMITTER_EMAIL"]
+    git("config", "user.email", "me@example.org")
+    assert experiment._author() == {}
