@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,10 @@ from mnist.evaluation import examples
 from mnist.evaluation.calibration import fit_temperature, reliability_csv
 from mnist.evaluation.cost import count_flops, count_parameters
 from mnist.evaluation.evaluate import HEADLINE, evaluate
-from mnist.evaluation.out_of_distribution import choose_limits
+from mnist.evaluation.page_weights import export_weights
 from mnist.evaluation.predictions import predict
 from mnist.evaluation.uci_digits import uci_accuracy
-from mnist.evaluation.web_export import export_weights, is_supported
+from mnist.evaluation.unlike import least_confidence
 from mnist.models import registry
 from mnist.params import load_params
 
@@ -34,18 +33,18 @@ def main() -> None:
     detects = registry.task(name) == "detection"
     batch_size = settings.scenes_batch_size if detects else settings.batch_size
 
-    # Temperature and limits are chosen on the validation split, like everything else.
+    # Temperature and limit are chosen on the validation split, like everything else.
     validation, targets = load_arrays(Path("data/mnist/validation.npz"), device)
     validation_labels = targets.cpu().numpy()
     logits = predict(model, validation, batch_size).logits
     temperature = fit_temperature(logits, validation_labels)
-    ood_limits = choose_limits(validation.cpu().numpy(), logits, temperature)
+    least = least_confidence(logits, temperature)
 
     images, targets = load_arrays(Path("data/mnist/test.npz"), device)
     labels = targets.cpu().numpy()
     predictions = predict(model, images, batch_size)
     metrics, bins = evaluate(predictions, labels, temperature, settings.calibration_bins)
-    metrics |= asdict(ood_limits)
+    metrics |= {"temperature": temperature, "least_confidence": least}
     metrics["parameters"] = count_parameters(model)
     metrics["flops"] = count_flops(model, images[:1])
     metrics["file_bytes"] = path.stat().st_size
@@ -62,8 +61,8 @@ def main() -> None:
         shown["scenes"] = scenes
     if is_mnist(labels):
         metrics["uci_digits"] = uci_accuracy(model, batch_size, device)
-        if is_supported(model):
-            shown["page"] = export_weights(model, images, validation, validation_labels)
+        if name == "cnn":
+            shown["page"] = export_weights(model, images)
 
     metrics = round_numbers(metrics)
     headline = {key: metrics.pop(key) for key in HEADLINE if key in metrics}
