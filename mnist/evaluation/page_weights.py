@@ -12,21 +12,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from mnist.models.cnn import CNN
 from mnist.models.inference import PIXEL_MEAN, PIXEL_STD, predict_logits
 
 CHECKED = 200  # test digits whose probabilities are kept, to hold the page's against
 
 
-def export_weights(model: CNN, images: Tensor) -> dict[str, Any]:
-    """Export `model`, and what it predicts for the first of the uint8 digits (N, 28, 28).
+def export_weights(model: nn.Module, images: Tensor) -> dict[str, Any]:
+    """Export the CNN `model`, and what it predicts for the first of the uint8 digits (N, 28, 28).
 
     Returns:
         `layers`, in order; `mean` and `std` of the pixels; `check`: the digits, and the
         probabilities that the model gives them as it is (`exact`) and with its weights rounded to
         8 bits (`rounded`), as on the page.
     """
-    rounded = copy.deepcopy(model).eval()
+    rounded: Any = copy.deepcopy(model).eval()
     _fold_normalisation(rounded.features)
     with torch.no_grad():
         for layer in rounded.modules():
@@ -50,7 +49,7 @@ def _fold_normalisation(layers: nn.Sequential) -> None:
             layers[i + 1] = nn.Identity()
 
 
-def _layers(model: CNN) -> list[dict[str, Any]]:
+def _layers(model: Any) -> list[dict[str, Any]]:
     layers: list[dict[str, Any]] = []
     for layer in model.features:
         if isinstance(layer, nn.Conv2d):

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import tifffile
 from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
 from skimage.filters import threshold_otsu
@@ -22,6 +23,9 @@ MAX_SIDE = 1600  # pixels; a larger picture is reduced first
 MIN_CONTRAST = 0.15  # between ink and paper, both 0..1
 MAX_DIGITS = 100
 MIN_SIZE = 0.2  # relative to the largest digit; what is smaller is dirt
+RANGES = (1, 255, 4095, 65535, 2**32 - 1)  # white, in floats and in 8, 12, 16 and 32 bits
+TIFF = (b"II*\0", b"MM\0*")  # how the files start
+HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
 
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are the first pixels outside"""
@@ -47,18 +51,14 @@ def open_picture(content: bytes, name: str) -> tuple[np.ndarray, float]:
         which the picture was reduced for that.
 
     Raises:
-        UserError: the content is not a picture, or is damaged.
+        UserError: the content is not a picture, is damaged, or is in a format that is not read.
     """
     try:
-        with Image.open(io.BytesIO(content)) as picture:
-            upright = ImageOps.exif_transpose(picture)
-            if upright.mode.startswith("I"):  # more than 8 bits per pixel
-                deep = np.asarray(upright, dtype=np.float32)
-                scaled = deep * (255 / max(float(deep.max()), 1))
-                upright = Image.fromarray(scaled.astype(np.uint8))
-            upright = upright.convert("RGBA")
+        upright = _decode(content)
     except UnidentifiedImageError:
-        raise UserError(f"{name} is not a picture in a format that Pillow reads.") from None
+        kind = _format_not_read(content)
+        what = f"a {kind} file, which is not read" if kind else "not a picture that can be read"
+        raise UserError(f"{name} is {what}; save it as PNG or JPEG.") from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{name} cannot be read as a picture: {error}") from None
     width = upright.width
@@ -68,6 +68,44 @@ def open_picture(content: bytes, name: str) -> tuple[np.ndarray, float]:
     # Paper is light where the drawing is dark, and dark where it is light.
     drawn_light = alpha.min() < 1 and (shade * alpha).sum() > alpha.sum() / 2
     return shade * alpha + (1 - alpha) * (0.0 if drawn_light else 1.0), upright.width / width
+
+
+def _decode(content: bytes) -> Image.Image:
+    """Decode a file into 8-bit RGBA."""
+    try:
+        with Image.open(io.BytesIO(content)) as picture:
+            upright = ImageOps.exif_transpose(picture)
+            if upright.mode[0] in "IF":  # integers of more than 8 bits, or floats
+                upright = _to_8_bits(np.asarray(upright))
+            return upright.convert("RGBA")
+    except UnidentifiedImageError:
+        if content[:4] not in TIFF:
+            raise
+    # Pillow does not read all TIFF files of floats that scikit-image writes.
+    try:
+        return _to_8_bits(tifffile.imread(io.BytesIO(content), key=0)).convert("RGBA")
+    except Exception as error:  # tifffile raises many kinds for damaged files
+        raise ValueError(error) from None
+
+
+def _to_8_bits(values: np.ndarray) -> Image.Image:
+    """Scale integers or floats, (H, W) or (H, W, 3), to 0..255 by the range that they come from."""
+    if values.dtype == np.int32:
+        values = values.view(np.uint32)  # Pillow takes the highest bit for a sign
+    values = np.nan_to_num(values.astype(np.float64))
+    values -= min(values.min(), 0)
+    largest = values.max()
+    top = next((top for top in RANGES if largest <= top), largest)
+    return Image.fromarray((values * (255 / top)).astype(np.uint8))
+
+
+def _format_not_read(content: bytes) -> str | None:
+    """Name a well-known format of pictures that Pillow does not open."""
+    if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS:
+        return "HEIC"
+    if content.startswith(b"%PDF"):
+        return "PDF"
+    return "SVG" if b"<svg" in content[:4096] else None
 
 
 def find_ink(grey: np.ndarray, name: str) -> Handwriting:

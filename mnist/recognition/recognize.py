@@ -1,17 +1,18 @@
 """Read a picture of handwriting with every model."""
 
 import copy
+import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from mnist.evaluation.out_of_distribution import Limits, is_unlike
 from mnist.models import registry
 from mnist.models.inference import SCORE_THRESHOLD, classify_digits, predict_logits, to_input
 from mnist.recognition.pictures import (
@@ -32,13 +33,29 @@ if TYPE_CHECKING:
 MARGIN = 22  # pixels of paper on each side, as around one digit in the middle of a 64x64 scene
 
 
-@dataclass(frozen=True)
-class Found:
-    """A digit that a detector found; the box is in pixels of `Reading.picture`."""
+class Calibration(NamedTuple):
+    """What stage `evaluate` chose on the validation digits for a model."""
 
-    box: tuple[float, float, float, float]
+    temperature: float = 1
+    """by which the logits are divided"""
+    least_confidence: float | None = None
+    """below it a picture is unlike a digit; None: not known"""
+
+
+@dataclass(frozen=True)
+class Digit:
+    """A digit as one model reads it."""
+
     digit: int
-    score: float
+    """index of the class"""
+    confidence: float
+    """0..1: a classifier's calibrated probability, or the score of a detector's box"""
+    unlike: bool | None
+    """whether it is unlike the digits that the model was trained on; None: not known"""
+    probabilities: np.ndarray
+    """float64 (classes,), calibrated"""
+    box: tuple[float, ...] | None = None
+    """of a detector: left, top, right, bottom in pixels of `Reading.picture`"""
 
 
 @dataclass(frozen=True)
@@ -53,27 +70,24 @@ class Reading:
     """of the digits, in pixels of `picture`"""
     images: np.ndarray
     """uint8 (n, 28, 28), the input of the classifiers"""
-    probabilities: dict[str, np.ndarray]
-    """float64 (n, classes) of each classifier"""
-    found: dict[str, list[Found]]
-    """digits of each detector, from left to right; a detector sees the whole picture"""
-    unlike: dict[str, list[bool | None]]
-    """of each model, for each of its digits: whether it is unlike those that the model was trained
-    on; None where the model's limits are not known"""
+    digits: dict[str, list[Digit]]
+    """of each model; a detector sees the whole picture, and may find more or fewer than n"""
 
-    def digits(self, name: str) -> list[tuple[int, float]]:
-        """Return the classes that model `name` reads, 0.., each with its probability."""
-        if name in self.found:
-            return [(found.digit, found.score) for found in self.found[name]]
-        rows = self.probabilities[name]
-        return [(int(row.argmax()), float(row.max())) for row in rows]
+
+def read_calibration(path: Path) -> Calibration:
+    """Read metrics/details/<model>.json, where it exists."""
+    try:
+        details = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return Calibration()
+    return Calibration(details["temperature"], details.get("least_confidence"))
 
 
 def read(
     content: bytes,
     name: str,
     models: Mapping[str, Any],
-    limits: Mapping[str, Limits | None],
+    calibrations: Mapping[str, Calibration],
     device: torch.device,
 ) -> Reading:
     """Read a picture with each of `models`, by name; they are put into inference mode.
@@ -81,7 +95,6 @@ def read(
     Args:
         content: the bytes of the picture's file.
         name: of the picture, for error messages.
-        limits: of each model, None where they are not known.
 
     Raises:
         UserError: the content is not a picture, is blank, or shows too many marks.
@@ -89,39 +102,40 @@ def read(
     picture, reduced = open_picture(content, name)
     written = find_ink(picture, name)
     images = np.stack([to_mnist(written.ink, box) for box in written.digits])
-    digits = torch.from_numpy(images).to(device)
-    probabilities, found, unlike = {}, {}, {}
+    digits = {}
     for model_name, model in models.items():
+        calibration = calibrations[model_name]
         if registry.task(model_name) == "detection":
-            found[model_name] = detect(model, written, device)
-            boxes = [digit.box for digit in found[model_name]]
-            seen, logits = classify_boxes(model, written.ink, boxes, device)
+            digits[model_name] = _read_by_detector(model, written, calibration, device)
         else:
-            seen, logits = images, predict_logits(model, digits, len(digits)).cpu().double()
-            probabilities[model_name] = logits.softmax(dim=1).numpy()
-        known = limits[model_name]
-        unlike[model_name] = (
-            is_unlike(seen, logits.numpy(), known).tolist() if known else [None] * len(seen)
-        )
-    return Reading(picture, reduced, written.digits, images, probabilities, found, unlike)
+            logits = predict_logits(model, torch.from_numpy(images).to(device), len(images))
+            digits[model_name] = [_to_digit(row, calibration) for row in logits.cpu().double()]
+    return Reading(picture, reduced, written.digits, images, digits)
 
 
-def classify_boxes(
-    model: "DigitDetector", ink: np.ndarray, boxes: Sequence[Sequence[float]], device: torch.device
-) -> tuple[np.ndarray, Tensor]:
-    """Classify each digit that a detector found alone: the limits are of single digits.
+def _to_digit(logits: Tensor, calibration: Calibration) -> Digit:
+    probabilities = (logits / calibration.temperature).softmax(dim=0).numpy()
+    confidence, least = float(probabilities.max()), calibration.least_confidence
+    unlike = None if least is None else confidence < least
+    return Digit(int(probabilities.argmax()), confidence, unlike, probabilities)
 
-    Returns:
-        The digits, prepared as MNIST's, uint8 (n, 28, 28), and float64 logits (n, classes).
+
+def _read_by_detector(
+    model: "DigitDetector", written: Handwriting, calibration: Calibration, device: torch.device
+) -> list[Digit]:
+    """Find the digits in the whole picture, and classify each alone: only for a single digit the
+    model is calibrated.
     """
-    if not boxes:
-        return np.zeros((0, SIDE, SIDE), np.uint8), torch.zeros(0, model.classes).double()
-    images = np.stack([cut_out(ink, box) for box in boxes])
-    logits, _ = classify_digits(model, torch.from_numpy(images).to(device), len(images))
-    return images, logits.cpu().double()
+    digits = []
+    for box, digit, score in detect(model, written, device):
+        image = torch.from_numpy(cut_out(written.ink, box)[None]).to(device)
+        logits, _ = classify_digits(model, image, 1)
+        alone = _to_digit(logits[0].cpu().double(), calibration)
+        digits.append(Digit(digit, score, alone.unlike, alone.probabilities, box))
+    return digits
 
 
-def cut_out(ink: np.ndarray, box: Sequence[float]) -> np.ndarray:
+def cut_out(ink: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
     """Turn the ink in the box of a detector into uint8 (28, 28); all 0 where there is no ink."""
     left, top = (max(0, math.floor(edge)) for edge in box[:2])
     right, bottom = (max(0, math.ceil(edge)) for edge in box[2:])
@@ -132,11 +146,14 @@ def cut_out(ink: np.ndarray, box: Sequence[float]) -> np.ndarray:
 
 
 @torch.inference_mode()
-def detect(model: "DigitDetector", written: Handwriting, device: torch.device) -> list[Found]:
+def detect(
+    model: "DigitDetector", written: Handwriting, device: torch.device
+) -> list[tuple[tuple[float, ...], int, float]]:
     """Find digits in the whole picture, scaled to the size that digits have in training.
 
     Returns:
-        The digits with a score of SCORE_THRESHOLD or more, from left to right.
+        Box, class and score of the digits with a score of SCORE_THRESHOLD or more, from left to
+        right.
     """
     left, top, right, bottom = union_box(written.digits)
     longest = [max(b[2] - b[0], b[3] - b[1]) for b in written.digits]
@@ -164,9 +181,5 @@ def detect(model: "DigitDetector", written: Handwriting, device: torch.device) -
     corner = torch.tensor([left, top, left, top]) - torch.tensor([x, y, x, y]) / scale
     boxes = (prediction["boxes"] / scale + corner).tolist()
     digits, scores = (prediction["labels"] - 1).tolist(), prediction["scores"].tolist()
-    found = [
-        Found(tuple(box), digit, score)
-        for box, digit, score in zip(boxes, digits, scores, strict=True)
-        if score >= SCORE_THRESHOLD
-    ]
-    return sorted(found, key=lambda digit: digit.box[0])
+    found = zip(map(tuple, boxes), digits, scores, strict=True)
+    return sorted(digit for digit in found if digit[2] >= SCORE_THRESHOLD)

@@ -8,9 +8,9 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mnist.reporting import findings, markdown, tables
+from mnist.reporting.canvas import make_canvas
 from mnist.reporting.charts import Chart
 from mnist.reporting.confusion import confusion_counts
-from mnist.reporting.drawing import make_drawing
 from mnist.reporting.error_browser import missed_images
 from mnist.reporting.leaderboard import make_leaderboard
 from mnist.reporting.results import Results
@@ -47,7 +47,7 @@ def render(
         missed=missed_images(results),
         wrong_by_any=comparison["wrong_by_any"],
         special=_special(charts),
-        drawing=make_drawing(results),
+        drawing=make_canvas(results),
         tables=tables.make_tables(results, comparison),
         overview=tables.headline(results, comparison),
         markdown_table=markdown.table,

@@ -3,7 +3,6 @@
 import io
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import matplotlib
 import numpy as np
@@ -12,14 +11,21 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from mnist.atomic_io import write_json
 from mnist.commands.predict import as_json
-from mnist.evaluation.out_of_distribution import Limits
 from mnist.models import frcnn
 from mnist.models.frcnn import DigitDetector
 from mnist.params import Params
-from mnist.recognition.drawing import draw
+from mnist.recognition.annotate import annotate
 from mnist.recognition.pictures import find_ink, to_mnist
-from mnist.recognition.recognize import Found, Reading, cut_out, read
+from mnist.recognition.recognize import (
+    Calibration,
+    Digit,
+    Reading,
+    cut_out,
+    read,
+    read_calibration,
+)
 from tests.recognition.test_pictures import smooth
 
 CPU = torch.device("cpu")
@@ -65,8 +71,11 @@ def finder(committed: dict) -> DigitDetector:
     return Finder(**frcnn.build(params).architecture)
 
 
-def read_all(content: bytes, models: dict[str, nn.Module], limits: Limits | None = None) -> Reading:
-    return read(content, "test", models, dict.fromkeys(models, limits), CPU)
+def read_all(
+    content: bytes, models: dict[str, nn.Module], calibration: Calibration | None = None
+) -> Reading:
+    calibrations = dict.fromkeys(models, calibration or Calibration())
+    return read(content, "test", models, calibrations, CPU)
 
 
 def page_of(*which: int) -> bytes:
@@ -81,9 +90,10 @@ def as_file(grey: np.ndarray) -> bytes:
 
 def test_digits_are_read_from_left_to_right(nearest: Nearest) -> None:
     reading = read_all(page_of(3, 1, 4), {"cnn": nearest})
-    assert [digit for digit, _ in reading.digits("cnn")] == [3, 1, 4]
-    assert reading.probabilities["cnn"].shape == (3, 10)
-    np.testing.assert_allclose(reading.probabilities["cnn"].sum(axis=1), 1)
+    assert [found.digit for found in reading.digits["cnn"]] == [3, 1, 4]
+    for found in reading.digits["cnn"]:
+        assert found.confidence == found.probabilities[found.digit] == found.probabilities.max()
+        assert found.probabilities.sum() == pytest.approx(1)
     assert reading.images.shape == (3, 28, 28)
 
 
@@ -92,44 +102,47 @@ def test_boxes_are_where_the_ink_is(nearest: Nearest, finder: DigitDetector) -> 
     rows, columns = (np.flatnonzero((ink > 0.5).any(axis=axis)) for axis in (1, 0))
     expected = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
     reading = read_all(as_file(1 - ink), {"cnn": nearest, "frcnn": finder})
-    (found,) = reading.found["frcnn"]  # the second has too low a score
-    assert isinstance(found, Found)
+    (found,) = reading.digits["frcnn"]  # the second has too low a score
     assert found.digit == 7
-    np.testing.assert_allclose(found.box, expected, atol=8)
+    assert found.confidence == pytest.approx(0.9)
+    assert found.box == pytest.approx(expected, abs=8)
     np.testing.assert_allclose(reading.boxes[0], expected, atol=8)
 
 
 def test_boxes_for_machines_are_in_pixels_of_the_file(nearest: Nearest) -> None:
-    found = Found(digit=3, score=0.9, box=(1.0, 2.0, 30.0, 40.0))
-    reading = replace(read_all(page_of(3), {"cnn": nearest}), found={"frcnn": [found]})
-    reading.unlike["frcnn"] = [None]
+    found = Digit(3, 0.9, None, np.zeros(10), box=(1.0, 2.0, 30.0, 40.0))
+    reading = replace(read_all(page_of(3), {"cnn": nearest}), digits={"frcnn": [found]})
     (box,) = as_json(reading)["boxes"]
     larger = as_json(replace(reading, reduced=0.5))
     assert larger["boxes"] == [[2 * edge for edge in box]]
     assert larger["detectors"]["frcnn"][0]["box"] == [2, 4, 60, 80]
 
 
-def test_only_digits_beyond_the_limits_are_unlike(nearest: Nearest, finder: DigitDetector) -> None:
+def test_calibrated_confidence_below_the_limit_is_unlike_a_digit(
+    nearest: Nearest, finder: DigitDetector, tmp_path: Path
+) -> None:
     models: dict[str, nn.Module] = {"cnn": nearest, "frcnn": finder}
-    all_pass: dict[str, Any] = {
-        "least_confidence": 0.0,
-        "ink": (0.0, 1.0),
-        "longest_outline": 1000.0,
-    }
-    dot = np.zeros((210, 210))
-    dot[70:140, 70:140] = 1  # becomes 20x20 full pixels: ink 400/784
-    page = as_file(1 - np.concatenate([smooth(7), dot], axis=1))
+    page = page_of(7)
 
-    def unlike(**changes: Any) -> dict[str, list[bool | None]]:
-        return read_all(page, models, Limits(temperature=1.0, **(all_pass | changes))).unlike
+    def unlike(temperature: float, least: float | None) -> list[bool | None]:
+        digits = read_all(page, models, Calibration(temperature, least)).digits
+        return [digits[model][0].unlike for model in models]
 
-    # Two digits of the classifier; the detector's only box holds both.
-    assert unlike() == {"cnn": [False, False], "frcnn": [False]}
-    assert unlike(ink=(0.0, 0.45))["cnn"] == [False, True]
-    assert unlike(ink=(0.45, 1.0)) == {"cnn": [True, False], "frcnn": [True]}
-    assert unlike(longest_outline=77.0)["cnn"] == [False, True]  # 74 and nearly four times 20
-    assert unlike(least_confidence=1.1) == {"cnn": [True, True], "frcnn": [True]}
-    assert read_all(page, models).unlike == {"cnn": [None, None], "frcnn": [None]}
+    sure, less_sure = (
+        read_all(page, models, Calibration(temperature)).digits["cnn"][0].confidence
+        for temperature in (1, 2)
+    )
+    middle = (sure + less_sure) / 2
+    assert less_sure < middle < sure
+    assert unlike(1, middle)[0] is False
+    assert unlike(2, middle)[0] is True
+    assert unlike(1, 1.1) == [True, True]
+    assert unlike(1, None) == [None, None]
+
+    path = tmp_path / "cnn.json"
+    assert read_calibration(path) == Calibration(1, None)
+    write_json(path, {"temperature": 0.5, "least_confidence": 0.9, "parameters": 3})
+    assert read_calibration(path) == Calibration(0.5, 0.9)
 
 
 def test_a_box_is_cut_out_as_far_as_it_lies_in_the_picture() -> None:
@@ -146,8 +159,8 @@ def test_a_real_detector_takes_pictures_of_any_shape(committed: dict) -> None:
     seen: list[torch.Size] = []
     model.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
     reading = read_all(page_of(*range(6)), {"frcnn": model})
-    assert isinstance(reading.found["frcnn"], list)
-    # torchvision would have shrunk it to the 64 pixels of the training
+    assert isinstance(reading.digits["frcnn"], list)
+    # not shrunk to the 64 pixels of the training, as torchvision would
     ((_, _, height, width),) = seen
     assert height == 64
     assert width > 150
@@ -159,33 +172,25 @@ def test_a_page_of_digits_does_not_change_the_next_picture(committed: dict) -> N
     # Every proposal becomes a digit, and the boxes of a page fill all limits.
     for heads in filter(None, (model.roi_heads, model.crop_heads)):
         heads.box_predictor.cls_score.bias.data[4] = 10
-    before = read_all(page_of(7), {"frcnn": model}).found["frcnn"]
-    page = read_all(page_of(*range(10)), {"frcnn": model}).found["frcnn"]
-    after = read_all(page_of(7), {"frcnn": model}).found["frcnn"]
+    before = read_all(page_of(7), {"frcnn": model}).digits["frcnn"]
+    page = read_all(page_of(*range(10)), {"frcnn": model}).digits["frcnn"]
+    after = read_all(page_of(7), {"frcnn": model}).digits["frcnn"]
     assert len(page) > len(before) > 0
-    assert after == before
-    lefts = [found.box[0] for found in page]
+    assert [found.box for found in after] == [found.box for found in before]
+    lefts = [found.box[0] for found in page if found.box]
     assert lefts == sorted(lefts)
 
 
-def test_the_drawing_shows_every_picture(
-    nearest: Nearest, finder: DigitDetector, tmp_path: Path
-) -> None:
+def test_every_picture_is_shown(nearest: Nearest, finder: DigitDetector, tmp_path: Path) -> None:
     models: dict[str, nn.Module] = {"cnn": nearest, "frcnn": finder}
-    pages = (page_of(3), page_of(1, 4))
-    readings = [("picture", read_all(page, models)) for page in pages]
-    one, both = tmp_path / "one.png", tmp_path / "both.png"
-    classes = [f"digit {digit}" for digit in range(10)]
-    draw(readings[1:], classes, one)
-    draw(readings, classes, both)
+    readings = [(f"picture {i}", read_all(page_of(i, i + 1), models)) for i in (1, 3)]
     with matplotlib.rc_context({"svg.fonttype": "none"}):
-        draw(readings[1:], classes, tmp_path / "one.svg")
-    text = (tmp_path / "one.svg").read_text()
-    assert "CNN: digit 1 " in text
-    assert "CNN: digit 4 " in text
-    draw(readings[1:], classes, tmp_path / "one.pdf")
-    assert (tmp_path / "one.pdf").read_bytes().startswith(b"%PDF")
-    with Image.open(one) as single, Image.open(both) as double:
-        assert double.height == pytest.approx(2 * single.height, abs=2)
-        halves = np.split(np.asarray(double.convert("L"))[: double.height // 2 * 2], 2)
-        assert all(half.std() > 20 for half in halves)  # something is drawn in each
+        annotate(readings, [f"digit {digit}" for digit in range(10)], tmp_path / "seen.svg")
+    text = (tmp_path / "seen.svg").read_text()
+    for words in ("picture 1", "cnn: digit 1 ", "cnn: digit 2 ", "picture 3", "cnn: digit 4 "):
+        assert words in text
+    assert text.count("digit 7 90%") == 2  # of the detector, beside its box
+    assert text.count("<image") == 6
+    annotate(readings, "0123456789", tmp_path / "seen.png")
+    with Image.open(tmp_path / "seen.png") as picture:
+        assert picture.width > 500
