@@ -36,7 +36,7 @@ def main(arguments: argparse.Namespace) -> None:
     from mnist.models import registry
 
     for name in arguments.models:
-        if registry.task(name) == "detection":
+        if registry.detects(name):
             print(f"{name}: left out; PyTorch's exporter cannot follow a detector")
             continue
         path = arguments.folder / f"{name}.onnx"

@@ -118,7 +118,7 @@ def as_json(reading: "Reading") -> dict[str, Any]:
     result: dict[str, Any] = {"boxes": [in_file(box) for box in reading.boxes]}
     result |= {"classifiers": {}, "detectors": {}}
     for model, digits in reading.digits.items():
-        kind = "detectors" if registry.task(model) == "detection" else "classifiers"
+        kind = "detectors" if registry.detects(model) else "classifiers"
         result[kind][model] = [plain(digit) for digit in digits]
     return result
 

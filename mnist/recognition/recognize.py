@@ -105,7 +105,7 @@ def read(
     digits = {}
     for model_name, model in models.items():
         calibration = calibrations[model_name]
-        if registry.task(model_name) == "detection":
+        if registry.detects(model_name):
             digits[model_name] = _read_by_detector(model, written, calibration, device)
         else:
             logits = predict_logits(model, torch.from_numpy(images).to(device), len(images))
