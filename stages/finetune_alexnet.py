@@ -4,12 +4,12 @@ from pathlib import Path
 
 import torch
 
+from mnist.data.imagenet import load_imagenet_weights
 from mnist.device import set_up
 from mnist.errors import run
 from mnist.models import alexnet
 from mnist.params import load_params
 from mnist.training.classification import Classification
-from mnist.training.finetune import load_imagenet_weights
 from mnist.training.run import run_training
 
 WEIGHTS = Path("data/weights/alexnet.safetensors")

@@ -16,7 +16,7 @@ from filelock import FileLock
 from safetensors.torch import save_file
 
 from mnist.atomic_io import sha256
-from mnist.data import backbones, checksums
+from mnist.data import checksums, imagenet
 from mnist.models.fine_tuned import make_backbone
 from mnist.params import load_params
 from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS
@@ -94,14 +94,14 @@ def build(folder: Path) -> None:
 def publish_small_data(folder: Path) -> None:
     """Let the copy of the code take random backbones for ImageNet's and the digits for MNIST."""
     published = {}
-    for network, checksum in backbones.CHECKSUMS.items():
+    for network, checksum in imagenet.CHECKSUMS.items():
         torch.manual_seed(0)
         backbone = make_backbone(network).state_dict()
         save_file(backbone, folder / f"data/own/{network}.safetensors")
-        published[checksum] = backbones.checksum(backbone, network)
+        published[checksum] = imagenet.checksum(backbone, network)
     for name, checksum in checksums.CHECKSUMS.items():
         published[checksum] = sha256(folder / "data/own" / name)
-    for module in ("backbones", "checksums"):
+    for module in ("checksums", "imagenet"):
         path = folder / f"mnist/data/{module}.py"
         code = path.read_text()
         for old, new in published.items():
