@@ -1,11 +1,9 @@
-"""The machine at hand: which device, how many threads, how much memory."""
+"""The machine at hand: which device, how many threads."""
 
 import os
 import platform
-import sys
 from pathlib import Path
 
-import psutil
 import torch
 
 from mnist import portable
@@ -64,13 +62,3 @@ def cpu_name() -> str:
         return next(line.split(": ")[1] for line in lines if line.startswith("model name"))
     except (OSError, StopIteration, IndexError):  # not Linux
         return platform.processor() or platform.machine()
-
-
-def peak_memory_mb() -> float:
-    """Most resident memory that this process has had, in MB."""
-    try:
-        import resource
-    except ModuleNotFoundError:  # on Windows
-        return psutil.Process().memory_info().peak_wset / 1e6  # type: ignore[attr-defined]
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

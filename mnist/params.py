@@ -6,7 +6,7 @@ that is missing, unknown or impossible stops the stage with one line that names 
 
 import re
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import yaml
 from pydantic import (
@@ -28,7 +28,6 @@ IMAGE_SIDE = 28
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
-Epsilon = Annotated[float, Field(gt=0, le=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Text = Annotated[str, Field(min_length=1)]
 
@@ -98,8 +97,8 @@ class ClassifierParams(TrainingParams):
     """How a classifier is trained."""
 
     label_smoothing: Fraction
-    hard_share: Annotated[float, Field(gt=0, le=0.5)]
-    """share of the images that count as hard; 0.5 trains on every image in every epoch"""
+    hard_example_mining: bool
+    """each epoch after the first: the images of the highest losses, and as many others"""
     augmentation: AugmentationParams
 
 
@@ -114,60 +113,23 @@ class CNNParams(ClassifierParams):
     dropout: Fraction
 
     @model_validator(mode="after")
-    def _layers_fit_the_image(self) -> Self:
-        layers = (self.kernel_sizes, self.strides, self.paddings, self.pools)
-        for name, values in zip(
-            ("kernel_sizes", "strides", "paddings", "pools"), layers, strict=True
-        ):
-            if len(values) != len(self.widths):
+    def _lists_are_equally_long(self) -> Self:
+        for name in ("kernel_sizes", "strides", "paddings", "pools"):
+            if len(getattr(self, name)) != len(self.widths):
                 raise ValueError(
-                    f"{name} has {len(values)} entries and widths has {len(self.widths)}; "
-                    "both need one entry a convolution"
+                    f"{name} has {len(getattr(self, name))} entries and widths has "
+                    f"{len(self.widths)}; both need one entry a convolution"
                 )
-        side = IMAGE_SIDE
-        for number, (kernel, stride, padding, pool) in enumerate(zip(*layers, strict=True), 1):
-            if kernel > side + 2 * padding:
-                raise ValueError(
-                    f"kernel_sizes: convolution {number} has a kernel of {kernel}, larger than its "
-                    f"input of {side}+2x{padding} pixels; allowed is 1 to {side + 2 * padding}"
-                )
-            if 2 * padding > kernel:
-                raise ValueError(
-                    f"paddings: convolution {number} pads by {padding}; "
-                    f"allowed is 0 to {kernel // 2}, half its kernel of {kernel}"
-                )
-            side = (side + 2 * padding - kernel) // stride + 1
-            if pool > side:
-                raise ValueError(
-                    f"pools: convolution {number} pools {pool}x{pool} of {side}x{side} pixels; "
-                    f"allowed is 1 to {side}"
-                )
-            side //= pool
         return self
 
 
 class FineTunedParams(ClassifierParams):
     """An ImageNet backbone under a new head; `lr` is the backbone's learning rate."""
 
-    smallest_input: ClassVar[dict[bool, int]]
-    """side in pixels that the backbone pools down to a single place, by `last_pool`"""
-
     weights: Literal["imagenet", "none"]
     input_size: Annotated[int, Field(ge=1, le=512)]
-    last_pool: bool
-    hidden: NonNegativeInt
     dropout: Fraction
     frozen_blocks: Annotated[int, Field(ge=0, le=5)]
-
-    @model_validator(mode="after")
-    def _pools_fit_the_image(self) -> Self:
-        least = self.smallest_input[self.last_pool]
-        if self.input_size < least:
-            raise ValueError(
-                f"input_size = {self.input_size} is pooled away; "
-                f"with last_pool = {str(self.last_pool).lower()} allowed is {least} to 512"
-            )
-        return self
 
     @model_validator(mode="after")
     def _only_trained_weights_are_worth_freezing(self) -> Self:
@@ -177,14 +139,6 @@ class FineTunedParams(ClassifierParams):
                 "with weights = 'none' allowed is 0"
             )
         return self
-
-
-class VGG16Params(FineTunedParams):
-    smallest_input: ClassVar[dict[bool, int]] = {True: 32, False: 16}
-
-
-class AlexNetParams(FineTunedParams):
-    smallest_input: ClassVar[dict[bool, int]] = {True: 63, False: 31}
 
 
 class SceneParams(Section):
@@ -211,28 +165,18 @@ class SceneParams(Section):
 class FasterRCNNParams(TrainingParams):
     """A detector; an epoch deals the training digits out to scenes, a batch is of scenes."""
 
-    backbone: Literal["cnn", "none"]
     anchor_sizes: Annotated[list[PositiveFloat], Field(min_length=1)]
     aspect_ratios: Annotated[list[PositiveFloat], Field(min_length=1)]
     proposals: PositiveInt
     roi_size: PositiveInt
     rois_per_scene: Annotated[int, Field(ge=2)]
     hidden: PositiveInt
-    crop_size: Annotated[int, Field(ge=0, le=512)]
-    """pixels a side that the second stage sees of a box; 0: no second stage"""
+    crop_size: Annotated[int, Field(ge=IMAGE_SIDE, le=512)]
+    """pixels a side that the second stage sees of a box"""
     crops_per_scene: Annotated[int, Field(ge=2)]
     rotate: Degrees
     shear: Fraction
     scenes: SceneParams
-
-    @model_validator(mode="after")
-    def _crops_are_as_large_as_the_cnn_expects(self) -> Self:
-        if 0 < self.crop_size < IMAGE_SIDE:
-            raise ValueError(
-                f"crop_size = {self.crop_size} is too small for the CNN; allowed is 0 or "
-                f"{IMAGE_SIDE} to 512"
-            )
-        return self
 
 
 class ViTParams(ClassifierParams):
@@ -259,26 +203,7 @@ class ViTParams(ClassifierParams):
                 f"dim = {self.dim} is not divisible by heads = {self.heads}; "
                 f"with this dim allowed are {', '.join(map(str, divisors))} heads"
             )
-        # Each of the stem's convolutions doubles the channels, up to dim.
-        smallest = 2 ** max(0, (self.patch_size - 1).bit_length() - 1)
-        if self.stem == "conv" and self.dim < smallest:
-            raise ValueError(
-                f"dim = {self.dim} is too small for the conv stem of patch_size = "
-                f"{self.patch_size}; allowed is {smallest} or more"
-            )
         return self
-
-
-class RobustnessParams(Section):
-    """Corruptions of test digits, and attacks that change a pixel by at most eps, 0..1."""
-
-    digits: PositiveInt
-    attacked_digits: PositiveInt
-    fgsm_eps: Annotated[list[Epsilon], Field(min_length=1)]
-    pgd_eps: Epsilon
-    pgd_steps: PositiveInt
-    pgd_restarts: PositiveInt
-    seed: Seed
 
 
 class EvaluateParams(Section):
@@ -288,7 +213,8 @@ class EvaluateParams(Section):
     scenes: PositiveInt
     scenes_batch_size: PositiveInt
     scenes_seed: Seed
-    robustness: RobustnessParams
+    corrupted_digits: PositiveInt
+    corruption_seed: Seed
 
 
 class ReportParams(Section):
@@ -300,7 +226,6 @@ class RuntimeParams(Section):
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
     threads: PositiveInt
-    compile: bool
     resume: bool
     checkpoint_seconds: NonNegativeFloat
 
@@ -315,8 +240,8 @@ class Params(Section):
     data: DataParams
     cnn: CNNParams
     frcnn: FasterRCNNParams
-    vgg16: VGG16Params
-    alexnet: AlexNetParams
+    vgg16: FineTunedParams
+    alexnet: FineTunedParams
     vit: ViTParams
     evaluate: EvaluateParams
     report: ReportParams

@@ -2,25 +2,29 @@
 
 import argparse
 import hashlib
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import torch
 
 from mnist.atomic_io import round_numbers, sha256, write_json, write_text
 from mnist.data.arrays import load_arrays
 from mnist.data.checksums import is_mnist
 from mnist.device import set_up
 from mnist.errors import run
-from mnist.evaluation import examples
-from mnist.evaluation.calibration import fit_temperature, reliability_csv
-from mnist.evaluation.cost import count_flops, count_parameters
-from mnist.evaluation.evaluate import HEADLINE, evaluate
-from mnist.evaluation.out_of_distribution import choose_limits
-from mnist.evaluation.predictions import predict
-from mnist.evaluation.uci_digits import uci_accuracy
-from mnist.evaluation.web_export import export_weights, is_supported
+from mnist.evaluation.calibration import fit_temperature, reliability_csv, score
+from mnist.evaluation.examples import describe
+from mnist.evaluation.predict import count_flops, predict, predictions_csv
+from mnist.evaluation.robustness import choose_digits, classify_corrupted, robustness_csv
+from mnist.evaluation.unlike import least_confidence
 from mnist.models import registry
 from mnist.params import load_params
+
+# The keys of metrics/test/<model>.json; the others go to metrics/details/<model>.json.
+HEADLINE = (
+    "accuracy", "f1_macro", "errors", "nll", "ece", "missed", "map", "map_50", "map_75"
+)  # fmt: skip
 
 
 def main() -> None:
@@ -31,46 +35,51 @@ def main() -> None:
     settings, device = params.evaluate, set_up(params)
     path = Path(f"models/{name}.safetensors")
     model = registry.load(name, path).to(device)
-    detects = registry.task(name) == "detection"
+    detects = registry.detects(name)
     batch_size = settings.scenes_batch_size if detects else settings.batch_size
 
-    # Temperature and limits are chosen on the validation split, like everything else.
+    # The temperature is fitted on the validation split: what is tuned never sees the test split.
     validation, targets = load_arrays(Path("data/mnist/validation.npz"), device)
-    validation_labels = targets.cpu().numpy()
     logits = predict(model, validation, batch_size).logits
-    temperature = fit_temperature(logits, validation_labels)
-    ood_limits = choose_limits(validation.cpu().numpy(), logits, temperature)
+    temperature = fit_temperature(logits, targets.cpu().numpy())
 
     images, targets = load_arrays(Path("data/mnist/test.npz"), device)
     labels = targets.cpu().numpy()
     predictions = predict(model, images, batch_size)
-    metrics, bins = evaluate(predictions, labels, temperature, settings.calibration_bins)
-    metrics |= asdict(ood_limits)
-    metrics["parameters"] = count_parameters(model)
+    metrics, bins = score(predictions, labels, temperature, settings.calibration_bins)
+    metrics["least_confidence"] = least_confidence(logits, temperature)
+    metrics["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     metrics["flops"] = count_flops(model, images[:1])
     metrics["file_bytes"] = path.stat().st_size
 
+    seed = settings.corruption_seed
+    chosen = choose_digits(settings.corrupted_digits, labels, seed)
+    some = images[torch.from_numpy(chosen).to(device)]
+    correct = classify_corrupted(model, some, labels[chosen], seed, batch_size)
+
     md5 = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
     shown: dict[str, Any] = {"weights_sha256": sha256(path), "weights_md5": md5}
-    shown |= examples.describe(model, images, labels, predictions, settings)
+    shown |= describe(model, images, labels, predictions, settings)
     if detects:
-        from mnist.evaluation import detection  # seconds, which classifiers need not wait
+        from mnist.evaluation import average_precision  # its imports take a classifier seconds
 
-        limits = params.frcnn.scenes
-        found, scenes = detection.measure(model, images, targets, limits, settings)
-        metrics |= found | {"missed": int((predictions.predicted == -1).sum())}
-        shown["scenes"] = scenes
-    if is_mnist(labels):
-        metrics["uci_digits"] = uci_accuracy(model, batch_size, device)
-        if is_supported(model):
-            shown["page"] = export_weights(model, images, validation, validation_labels)
+        metrics["missed"] = int(np.sum(predictions.predicted == -1))
+        found, shown["scenes"] = average_precision.measure(
+            model, images, targets, params.frcnn.scenes, settings
+        )
+        metrics |= found
+    if name == "cnn" and is_mnist(labels):
+        from mnist.evaluation.page_weights import export_weights
+
+        shown["page"] = export_weights(model, images)  # for the canvas of the report
 
     metrics = round_numbers(metrics)
     headline = {key: metrics.pop(key) for key in HEADLINE if key in metrics}
     write_json(f"metrics/test/{name}.json", headline)
     write_json(f"metrics/details/{name}.json", metrics)
-    write_text(f"metrics/predictions/{name}.csv", examples.predictions_csv(labels, predictions))
+    write_text(f"metrics/predictions/{name}.csv", predictions_csv(labels, predictions))
     write_text(f"metrics/reliability/{name}.csv", reliability_csv(bins))
+    write_text(f"metrics/robustness/{name}.csv", robustness_csv(correct))
     write_json(f"metrics/examples/{name}.json", shown)
 
 

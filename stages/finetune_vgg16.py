@@ -2,27 +2,26 @@
 
 from pathlib import Path
 
-import torch
-
 from mnist.data.imagenet import load_imagenet_weights
-from mnist.device import set_up
 from mnist.errors import run
 from mnist.models import vgg16
-from mnist.params import load_params
+from mnist.models.fine_tuned import FineTunedNetwork
+from mnist.params import Params
 from mnist.training.classification import Classification
-from mnist.training.run import run_training
+from mnist.training.run import train_stage
 
 WEIGHTS = Path("data/weights/vgg16.safetensors")
 
 
-def main() -> None:
-    params = load_params()
-    device = set_up(params)
-    torch.manual_seed(params.seed)
+def build(params: Params) -> FineTunedNetwork:
     model = vgg16.build(params)
     if params.vgg16.weights == "imagenet":
         load_imagenet_weights(model, "vgg16", WEIGHTS)
-    run_training("vgg16", model, Classification, params, device)
+    return model
+
+
+def main() -> None:
+    train_stage("vgg16", build, Classification)
 
 
 if __name__ == "__main__":

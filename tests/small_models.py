@@ -25,12 +25,11 @@ SHORT = {"epochs": 1.6, "batch_size": 16, "ema_decay": 0.9}
 SMALL: dict[str, dict[str, Any]] = {
     "cnn": {"widths": [8, 8, 16, 16]},
     "frcnn": {"hidden": 32, "proposals": 10, "batch_size": 4},
-    "vgg16": {"input_size": 16, "last_pool": False},
-    "alexnet": {"input_size": 31, "hidden": 32},
+    "vgg16": {"input_size": 16},
+    "alexnet": {"input_size": 31},
     "vit": {"dim": 20, "heads": 2, "depth": 1, "mlp_dim": 32, "dropout": 0.1},
 }
 IMAGES = {"cnn": 160, "frcnn": 100, "vgg16": 96, "alexnet": 96, "vit": 160}
-TASKS: dict[str, Any] = {"classification": Classification, "detection": Detection}
 CPU = torch.device("cpu")
 
 
@@ -76,7 +75,8 @@ def small_case(
         (images.to(device), labels.to(device))
         for images, labels in (as_tensors(slice(IMAGES[name])), as_tensors(slice(300, 340)))
     )
-    task = TASKS[registry.task(name)](training, validation, recipe, seed)
+    make_task = Detection if registry.detects(name) else Classification
+    task: Task = make_task(training, validation, recipe, seed)
     return small_model(name, params, seed).to(device), task, recipe
 
 

@@ -1,11 +1,18 @@
-"""Calibration: whether confidence agrees with accuracy (Guo et al., 2017)."""
+"""The figures of one model, and calibration: whether confidence agrees with accuracy.
+
+Temperature scaling and the expected calibration error (ECE) are those of Guo et al. (2017).
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
+
+from mnist.evaluation.metrics import classification_metrics, proper_scores
+from mnist.evaluation.predict import Predictions
 
 NULL_REPEATS = 1000
 
@@ -43,8 +50,8 @@ def expected_calibration_error(bins: Sequence[Bin]) -> float:
     return sum(b.count * abs(b.accuracy - b.confidence) for b in bins) / total
 
 
-def null_ece(confidence: np.ndarray, bins: int, seed: int = 0) -> float:
-    """Return the 95 % quantile of the ECE that a perfectly calibrated model would show.
+def null_ece(confidence: np.ndarray, bins: int, seed: int = 0) -> np.ndarray:
+    """Draw the ECE that a perfectly calibrated model would show, (NULL_REPEATS,) times.
 
     Its predictions are correct with exactly the probability of their `confidence` (N,). With N
     predictions, the ECE of such a model is not 0.
@@ -57,7 +64,7 @@ def null_ece(confidence: np.ndarray, bins: int, seed: int = 0) -> float:
     for _ in range(NULL_REPEATS):
         gaps = (random.random(len(confidence)) < confidence) - confidence
         errors.append(abs(np.add.reduceat(gaps, starts)).sum() / len(confidence))
-    return float(np.quantile(errors, 0.95))
+    return np.array(errors)
 
 
 def reliability_csv(bins_by_scaling: Mapping[str, Sequence[Bin]]) -> str:
@@ -80,3 +87,38 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
         return -scaled[np.arange(len(labels)), labels].mean()
 
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
+
+
+def score(
+    predictions: Predictions, labels: np.ndarray, temperature: float, bins: int
+) -> tuple[dict[str, Any], dict[str, list[Bin]]]:
+    """Score predictions, before and after dividing the logits by `temperature`.
+
+    Args:
+        labels: (N,) true classes.
+        temperature: fitted on other data.
+        bins: their number in the reliability diagram.
+
+    Returns:
+        Metrics by name, where `nll`, `brier` and `ece` are after temperature scaling and those
+        with `_raw` before; and the bins of the reliability diagram, `none` and `temperature`.
+        `ece_p` is the share of perfectly calibrated models that would have as large an `ece`,
+        `ece_null95` what 95 % of them would stay below.
+    """
+    correct = predictions.predicted == labels
+    raw = predictions.probabilities
+    scaled = softmax(predictions.logits / temperature, axis=1)
+    metrics = classification_metrics(labels, predictions.predicted, raw.shape[1])
+    metrics |= {f"{key}_raw": value for key, value in proper_scores(labels, raw).items()}
+    metrics |= proper_scores(labels, scaled)
+    diagram = {
+        "none": reliability(correct, raw.max(axis=1), bins),
+        "temperature": reliability(correct, scaled.max(axis=1), bins),
+    }
+    metrics["ece_raw"] = expected_calibration_error(diagram["none"])
+    metrics["ece"] = expected_calibration_error(diagram["temperature"])
+    by_chance = null_ece(scaled.max(axis=1), bins)
+    metrics["ece_null95"] = float(np.quantile(by_chance, 0.95))
+    metrics["ece_p"] = float((1 + (by_chance >= metrics["ece"]).sum()) / (1 + NULL_REPEATS))
+    metrics["temperature"] = temperature
+    return metrics, diagram

@@ -1,4 +1,4 @@
-"""What an evaluation keeps of single digits: every prediction, and examples with their pixels."""
+"""What the report shows of single digits: examples with their pixels."""
 
 import base64
 from typing import Any
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
-from mnist.evaluation.predictions import Predictions
+from mnist.evaluation.predict import Predictions
 from mnist.evaluation.robustness import choose_digits
 from mnist.models.inference import to_input
 from mnist.params import EvaluateParams
@@ -31,7 +31,7 @@ def describe(
         of a Vision Transformer `attention`.
     """
     pixels = images.cpu().numpy()
-    seed = settings.robustness.seed
+    seed = settings.corruption_seed
     digit = pixels[choose_digits(1, labels, seed)]
     corrupted = {"none": to_base64(digit[0])}
     corrupted |= {kind: to_base64(corrupt(digit, kind, seed)[0]) for kind in CORRUPTIONS}
@@ -42,16 +42,6 @@ def describe(
     if hasattr(model, "rollout"):
         examples["attention"] = attention_examples(model, images, labels, predictions.predicted)
     return examples
-
-
-def predictions_csv(labels: np.ndarray, predictions: Predictions) -> str:
-    """Write one row per digit: true class (N,), predicted class, probability of each class."""
-    probabilities = predictions.probabilities
-    classes = range(probabilities.shape[1])
-    lines = ["actual,predicted," + ",".join(f"p{digit}" for digit in classes)]
-    for actual, predicted, row in zip(labels, predictions.predicted, probabilities, strict=True):
-        lines.append(f"{actual},{predicted}," + ",".join(f"{p:.6f}" for p in row))
-    return "\n".join(lines) + "\n"
 
 
 def to_base64(image: np.ndarray) -> str:

@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models import alexnet, vgg16
 
-from mnist.models.linear import Linear
 from mnist.models.weights_io import from_architecture
 from mnist.params import FineTunedParams
 
@@ -28,8 +27,12 @@ def build_fine_tuned(
 
     The weights are random: the training stage puts ImageNet's into `backbone`.
     """
-    shape = section.model_dump(include={"input_size", "last_pool", "hidden", "dropout"})
-    architecture = {"network": network, "classes": classes} | shape
+    architecture = {
+        "network": network,
+        "input_size": section.input_size,
+        "dropout": section.dropout,
+        "classes": classes,
+    }
     model = from_architecture(FineTunedNetwork, architecture)
     model.freeze(section.frozen_blocks)
     return model
@@ -38,12 +41,12 @@ def build_fine_tuned(
 class FineTunedNetwork(nn.Module):
     """Maps grey images (N, 1, H, W) in 0..1 to logits (N, classes).
 
+    The backbone's last max pooling is left out: the head sees more positions, which small images
+    need.
+
     Args:
         network: the one whose backbone this is.
         input_size: images are resized to this side in pixels.
-        last_pool: whether the backbone ends in its max pooling; without it the head sees more
-            positions, which small images need.
-        hidden: width of a hidden layer in the head; 0 for none.
         dropout: share of the head's inputs that is dropped.
     """
 
@@ -55,8 +58,6 @@ class FineTunedNetwork(nn.Module):
         *,
         network: Literal["vgg16", "alexnet"],
         input_size: int,
-        last_pool: bool,
-        hidden: int,
         dropout: float,
         classes: int,
     ) -> None:
@@ -64,15 +65,10 @@ class FineTunedNetwork(nn.Module):
         self.input_size = input_size
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(IMAGENET_STD).view(3, 1, 1), persistent=False)
-        self.backbone = make_backbone(network)
-        if not last_pool:
-            self.backbone = self.backbone[:-1]
+        self.backbone = make_backbone(network)[:-1]
         with torch.no_grad():
             features = self.backbone(torch.zeros(1, 3, input_size, input_size)).numel()
-        layers: list[nn.Module] = [nn.Flatten(), nn.Dropout(dropout)]
-        if hidden:
-            layers += [Linear(features, hidden), nn.ReLU(inplace=True), nn.Dropout(dropout)]
-        self.head = nn.Sequential(*layers, nn.Linear(hidden or features, classes))
+        self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, classes))
 
     def forward(self, images: Tensor) -> Tensor:
         size = (self.input_size, self.input_size)

@@ -23,7 +23,7 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 
-from mnist.models.convolutions import convolution_lists, make_convolutions, total_stride
+from mnist.models.cnn import convolution_lists, make_convolutions, total_stride
 from mnist.models.inference import PIXEL_MEAN, PIXEL_STD
 from mnist.models.linear import Linear
 from mnist.models.weights_io import from_architecture
@@ -41,7 +41,7 @@ def build(params: Params) -> "DigitDetector":
     }  # fmt: skip
     architecture = params.frcnn.model_dump(include=shape)
     architecture |= {
-        "convolutions": convolution_lists(params.cnn),
+        "convolutions": convolution_lists(params),
         "side": params.frcnn.scenes.side,
         "classes": len(params.data.classes),
     }
@@ -165,7 +165,7 @@ class DigitDetector(FasterRCNN):
         roi_size: cells a side to which RoI Align pools a proposal.
         rois_per_scene: proposals of a scene that the first stage learns from.
         hidden: width of the linear layers.
-        crop_size: side in pixels of what the second stage sees of a box; 0: no second stage.
+        crop_size: side in pixels of what the second stage sees of a box.
         crops_per_scene: boxes of a scene that the second stage learns from.
     """
 
@@ -214,36 +214,31 @@ class DigitDetector(FasterRCNN):
             box_detections_per_img=20,
         )
         self.side, self.classes = side, classes
-        self.crop_heads = None
-        if crop_size:
-            self.crop_heads = RoIHeads(
-                Crops(crop_size),
-                nn.Identity(),
-                CropPredictor(convolutions, crop_size, hidden, classes),
-                # The first stage's boxes are good, so less overlap than this is background.
-                fg_iou_thresh=0.7,
-                bg_iou_thresh=0.7,
-                batch_size_per_image=crops_per_scene,
-                positive_fraction=0.75,
-                bbox_reg_weights=(30.0, 30.0, 15.0, 15.0),
-                score_thresh=0.01,  # torchvision's 0.05 drops a few true boxes
-                nms_thresh=self.roi_heads.nms_thresh,
-                detections_per_img=self.roi_heads.detections_per_img,
-            )
+        self.crop_heads = RoIHeads(
+            Crops(crop_size),
+            nn.Identity(),
+            CropPredictor(convolutions, crop_size, hidden, classes),
+            # The first stage's boxes are good, so less overlap than this is background.
+            fg_iou_thresh=0.7,
+            bg_iou_thresh=0.7,
+            batch_size_per_image=crops_per_scene,
+            positive_fraction=0.75,
+            bbox_reg_weights=(30.0, 30.0, 15.0, 15.0),
+            score_thresh=0.01,  # torchvision's 0.05 drops a few true boxes
+            nms_thresh=self.roi_heads.nms_thresh,
+            detections_per_img=self.roi_heads.detections_per_img,
+        )
 
     def start_from(self, features: nn.Module, head: nn.Linear) -> None:
         """Take over the weights of a trained CNN: its convolutions and its classifier."""
         self.backbone.load_state_dict(features.state_dict())
-        if self.crop_heads:
-            predictor = self.crop_heads.box_predictor
-            predictor.features.load_state_dict(features.state_dict())
-            with torch.no_grad():  # the background comes first
-                predictor.cls_score.weight.copy_(F.pad(head.weight, (0, 0, 1, 0)))
-                predictor.cls_score.bias.copy_(F.pad(head.bias, (1, 0)))
+        predictor = self.crop_heads.box_predictor
+        predictor.features.load_state_dict(features.state_dict())
+        with torch.no_grad():  # the background comes first
+            predictor.cls_score.weight.copy_(F.pad(head.weight, (0, 0, 1, 0)))
+            predictor.cls_score.bias.copy_(F.pad(head.bias, (1, 0)))
 
     def forward(self, scenes: list[Tensor], targets: Targets | None = None) -> Any:
-        if self.crop_heads is None:
-            return super().forward(scenes, targets)
         # Scenes keep their size, so boxes need no scaling back.
         images, targets = self.transform(scenes, targets)
         sizes, pixels = images.image_sizes, {"0": images.tensors}
@@ -296,11 +291,10 @@ class DigitDetector(FasterRCNN):
         best = [scene.argmax() for scene in scores]
         logits = torch.stack([r[i] for r, i in zip(logits.split(counts), best, strict=True)])
         found = digit_scores(logits) > self.roi_heads.score_thresh
-        if self.crop_heads:
-            boxes = [scene[i : i + 1] for scene, i in zip(boxes, best, strict=True)]
-            crops = self.crop_heads.box_roi_pool({"0": scenes.tensors}, boxes, scenes.image_sizes)
-            logits, _ = self.crop_heads.box_predictor(crops)
-            found &= digit_scores(logits) > self.crop_heads.score_thresh
+        boxes = [scene[i : i + 1] for scene, i in zip(boxes, best, strict=True)]
+        crops = self.crop_heads.box_roi_pool({"0": scenes.tensors}, boxes, scenes.image_sizes)
+        logits, _ = self.crop_heads.box_predictor(crops)
+        found &= digit_scores(logits) > self.crop_heads.score_thresh
         return logits[:, 1:] * found[:, None], found
 
 

@@ -1,4 +1,4 @@
-"""The models by name: where each is defined and what it learns.
+"""The models by name: where each is defined, and whether it detects or classifies.
 
 The table decides nothing itself and imports a model's module only when it is asked for, so adding
 a model changes no other.
@@ -6,7 +6,7 @@ a model changes no other.
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from torch import nn
 
@@ -14,29 +14,27 @@ from mnist.errors import UserError
 from mnist.models.weights_io import from_architecture, load_weights, read_architecture
 from mnist.params import Params
 
-Task = Literal["classification", "detection"]
-
 
 class Entry(NamedTuple):
-    """A module with `build(params)`, the class of its network, and the task it is trained for."""
+    """A module with `build(params)`, and the class of its network."""
 
     module: str
     network: str
-    task: Task
+    detects: bool = False
 
 
 MODELS = {
-    "cnn": Entry("mnist.models.cnn", "CNN", "classification"),
-    "frcnn": Entry("mnist.models.frcnn", "DigitDetector", "detection"),
-    "vgg16": Entry("mnist.models.vgg16", "FineTunedNetwork", "classification"),
-    "alexnet": Entry("mnist.models.alexnet", "FineTunedNetwork", "classification"),
-    "vit": Entry("mnist.models.vit", "ViT", "classification"),
+    "cnn": Entry("mnist.models.cnn", "CNN"),
+    "frcnn": Entry("mnist.models.frcnn", "DigitDetector", detects=True),
+    "vgg16": Entry("mnist.models.vgg16", "FineTunedNetwork"),
+    "alexnet": Entry("mnist.models.alexnet", "FineTunedNetwork"),
+    "vit": Entry("mnist.models.vit", "ViT"),
 }
 
 
-def task(name: str) -> Task:
-    """Return what model `name` learns. Raises UserError when the name is not known."""
-    return _entry(name).task
+def detects(name: str) -> bool:
+    """Whether model `name` is a detector. Raises UserError when the name is not known."""
+    return _entry(name).detects
 
 
 def build(name: str, params: Params) -> Any:

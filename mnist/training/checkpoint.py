@@ -3,23 +3,36 @@
 The file's name holds a hash of everything that decides the result, so a training with another
 learning rate, other data or other code never finds it. The folder is no DVC output, because DVC
 deletes outputs before a stage runs.
+
+One process at a time trains a model: `training_lock`. And none outlives the `dvc` that started it:
+after `kill -9` on DVC its stage would go on, and the next `dvc repro` would start a second one
+beside it.
 """
 
 import hashlib
 import io
 import json
+import os
+import signal
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
+from filelock import FileLock, Timeout
 from torch import Tensor
 
 from mnist.atomic_io import new_file
+from mnist.errors import UserError
 
 FOLDER = Path("checkpoints")
+LOCK_TIMEOUT = 15.0  # seconds; a stage whose DVC was killed ends within less
 # What has state_dict and load_state_dict: model, EMA, optimizer, scheduler, task, learning curve.
 Parts = dict[str, Any]
 
@@ -90,3 +103,42 @@ def hash_of(settings: dict[str, Any], tensors: list[Tensor]) -> str:
         total.update(repr((tensor.dtype, tensor.shape)).encode())
         total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return total.hexdigest()[:16]
+
+
+@contextmanager
+def training_lock(path: Path) -> Iterator[None]:
+    """Hold the lock file `path` during the block; it is free again however the process ends.
+
+    Raises:
+        UserError: another process has held it for `LOCK_TIMEOUT` seconds.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    holder = path.with_suffix(".pid")
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=LOCK_TIMEOUT)
+    except Timeout:
+        pid = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
+        raise UserError(
+            f"process {pid} is at the same training ({path}); wait until it ends, or stop it."
+        ) from None
+    try:
+        holder.write_text(str(os.getpid()), encoding="utf-8")
+        yield
+    finally:
+        lock.release()
+
+
+def stop_with_dvc() -> None:
+    """If DVC has started this process, stop it, as SIGTERM does, as soon as DVC is gone."""
+    if "DVC_STAGE" not in os.environ:
+        return
+    for process in psutil.Process().parents():
+        if any("dvc" in Path(word).name for word in process.cmdline()[:3]):
+            threading.Thread(target=_stop_after, args=(process,), daemon=True).start()
+            return
+
+
+def _stop_after(dvc: psutil.Process) -> None:
+    dvc.wait()
+    os.kill(os.getpid(), signal.SIGTERM)

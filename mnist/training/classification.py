@@ -16,6 +16,7 @@ from mnist.params import ClassifierParams
 from mnist.training import distributed
 from mnist.training.randomness import generator_for
 
+HARD_SHARE = 0.25  # of the training images
 Split = tuple[Tensor, Tensor]
 Batch = tuple[Tensor, Tensor, Tensor]
 
@@ -23,11 +24,13 @@ Batch = tuple[Tensor, Tensor, Tensor]
 class Classification:
     """A `Task`: cross-entropy on augmented images, the hard ones more often.
 
-    The first epoch uses every image. Each later one uses those with the highest losses so far, a
-    share `recipe.hard_share` of all, and as many others, drawn at random. Most digits are learnt
-    after one epoch, so time is better spent on the rest (hard example mining; Loshchilov & Hutter,
-    2016, choose batches by the latest losses likewise). A share of 0.5 uses every image always.
-    `steps_per_epoch` counts the steps of the first epoch, and so does `recipe.epochs`.
+    The first epoch uses every image. With `recipe.hard_example_mining`, each later one uses the
+    quarter of the images that had the highest losses so far, and as many others, drawn at random.
+    Most digits are learnt after one epoch, so time is better spent on the rest (Loshchilov &
+    Hutter, 2016, choose batches by the latest losses likewise).
+
+    `steps_per_epoch` and `recipe.epochs` count images seen, in units of the training set: a later
+    epoch with mining counts as half of one.
 
     Args:
         training: uint8 images (N, 28, 28) and int64 labels (N,), on the device to train on.
@@ -45,8 +48,11 @@ class Classification:
         # The images left over wait for a later epoch.
         self.steps_per_epoch = len(self.images) // self.batch_size
         self.shard = distributed.shard(self.batch_size)
-        self.hard = max(round(recipe.hard_share * len(self.images)), (self.batch_size + 1) // 2)
-        self.later_steps = min(2 * self.hard, len(self.images)) // self.batch_size
+        self.hard = max(round(HARD_SHARE * len(self.images)), (self.batch_size + 1) // 2)
+        later = min(2 * self.hard, len(self.images))
+        self.later_steps = (
+            later // self.batch_size if recipe.hard_example_mining else self.steps_per_epoch
+        )
         # The latest loss of every image. An image that was not seen yet counts as hard.
         self.losses = torch.full((len(self.images),), torch.inf, device=self.images.device)
         self.epoch, self.order = -1, torch.empty(0)
@@ -81,7 +87,7 @@ class Classification:
         """Choose and shuffle the images of an epoch; returns their indices."""
         generator = generator_for(self.seed, "order", epoch)
         count, device = len(self.images), self.images.device
-        if epoch == 0:
+        if epoch == 0 or not self.recipe.hard_example_mining:
             return torch.randperm(count, generator=generator).to(device)
         ranked = self.losses.argsort(descending=True, stable=True)
         hard, rest = ranked[: self.hard], ranked[self.hard :]

@@ -1,16 +1,20 @@
-"""The learning curve: loss and accuracy at evenly spaced steps, written as the training goes."""
+"""The learning curve: loss and accuracy at evenly spaced steps, on disk and on the terminal."""
 
+import math
 from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from mnist.atomic_io import write_text
+from mnist.errors import UserError
 from mnist.training import distributed
 
 MIN_ROWS = 8
+INTERVAL = 20  # steps; reading the loss waits for the device, so it is not read at every step
 
 
 @dataclass(frozen=True)
@@ -41,14 +45,12 @@ class LearningCurve:
     def __init__(self, path: Path | None) -> None:
         self.path = path
         self.rows: list[CurveRow] = []
-        self.seconds = 0.0
         self.loss_sum, self.steps = torch.zeros(()), 0
 
-    def add_step(self, loss: Tensor, seconds: float) -> None:
-        """Count a step with its loss and the seconds that it took."""
+    def add_step(self, loss: Tensor) -> None:
+        """Count a step with its loss."""
         self.loss_sum = self.loss_sum + loss.detach()
         self.steps += 1
-        self.seconds += seconds
 
     def add_row(self, epoch: float, validation: tuple[float, float, int]) -> CurveRow:
         """Add a row from the steps since the last one, and write the file."""
@@ -66,9 +68,55 @@ class LearningCurve:
 
     def state_dict(self) -> dict[str, Any]:
         rows = [astuple(row) for row in self.rows]
-        return {"rows": rows, "seconds": self.seconds, "sum": self.loss_sum, "steps": self.steps}
+        return {"rows": rows, "sum": self.loss_sum, "steps": self.steps}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.rows = [CurveRow(*row) for row in state["rows"]]
-        self.seconds, self.loss_sum, self.steps = state["seconds"], state["sum"], state["steps"]
+        self.loss_sum, self.steps = state["sum"], state["steps"]
         self._write()  # DVC has deleted the file
+
+
+class Progress:
+    """A progress bar in images, shown by process 0. It changes no result.
+
+    Args:
+        start: step that the training starts or continues from, of `steps`.
+        batch_size: images per step.
+    """
+
+    def __init__(self, start: int, steps: int, batch_size: int) -> None:
+        self.steps, self.batch_size = steps, batch_size
+        self.bar = tqdm(
+            total=steps * batch_size,
+            initial=start * batch_size,
+            unit="img",
+            unit_scale=True,
+            smoothing=0.05,
+            disable=distributed.rank() > 0,
+        )
+        if start:
+            self.bar.write(f"continuing from step {start} of {steps}")
+
+    def update(self, done: int, loss: Tensor) -> None:
+        """Show that `done` steps are done; raises UserError if the loss is no longer a number."""
+        if done % INTERVAL and done != self.steps:
+            return
+        value = loss.item()
+        self.bar.set_postfix(loss=f"{value:.4f}", refresh=False)
+        self.bar.update(done * self.batch_size - self.bar.n)
+        if not math.isfinite(value):
+            self.bar.close()
+            raise UserError(
+                f"the loss became {value} by step {done} of {self.steps}: the training diverged. "
+                "Lower lr or raise warmup."
+            )
+
+    def log(self, row: CurveRow) -> None:
+        if distributed.rank() == 0:
+            self.bar.write(
+                f"epoch {row.epoch:.3g}: training loss {row.train_loss:.4f}, validation loss "
+                f"{row.val_loss:.4f}, accuracy {row.val_accuracy:.2%} of {row.val_digits}"
+            )
+
+    def close(self) -> None:
+        self.bar.close()

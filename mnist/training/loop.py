@@ -4,7 +4,6 @@ What is learnt, and from which batches, is a `Task`: see classification.py and d
 """
 
 import math
-import time
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +16,8 @@ from torch.optim.lr_scheduler import LambdaLR
 from mnist.params import TrainingParams
 from mnist.training import distributed
 from mnist.training.checkpoint import Checkpoint
-from mnist.training.curve import CurveRow, LearningCurve, validation_steps
+from mnist.training.curve import CurveRow, LearningCurve, Progress, validation_steps
 from mnist.training.ema import EMA
-from mnist.training.progress import Progress
 from mnist.training.randomness import derive_seed
 
 
@@ -54,8 +52,6 @@ class TrainResult:
     samples: int
     """images seen in training; one that is seen twice counts twice"""
     curve: list[CurveRow]
-    seconds: float
-    """of training, without validation and checkpoints"""
 
 
 def train(
@@ -69,8 +65,8 @@ def train(
     """Train `model`, on the device it is on, and return it with averaged weights.
 
     Args:
-        recipe: the hyperparameters, as in a model's section of params.yaml; `epochs` may be a
-            fraction.
+        recipe: the hyperparameters, as in a model's section of params.yaml; `epochs` counts the
+            images seen, in units of the training set, and may be a fraction.
         precision: of matrix products and convolutions; the weights stay float32.
         checkpoint: where a killed training is continued from, to end with the same bits.
         curve_file: where each row of the learning curve is written as soon as it is known.
@@ -92,11 +88,10 @@ def train(
         "task": task, "curve": curve,
     }  # fmt: skip
     start = checkpoint.load(state) if checkpoint else 0
-    progress = Progress(start, steps, task, scheduler)
+    progress = Progress(start, steps, task.batch_size)
     validations = validation_steps(steps, recipe.epochs)
 
     for step in range(start, steps):
-        tick = time.perf_counter()
         torch.manual_seed(derive_seed(task.seed, distributed.rank(), "step", step))  # dropout
         batch = task.batch(step)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
@@ -107,7 +102,7 @@ def train(
         scheduler.step()
         ema.update(model)
         progress.update(step + 1, loss)
-        curve.add_step(loss, time.perf_counter() - tick)
+        curve.add_step(loss)
 
         if step + 1 in validations:
             row = curve.add_row((step + 1) / task.steps_per_epoch, task.validate(ema.module))
@@ -115,7 +110,7 @@ def train(
         if checkpoint and checkpoint.is_due():
             checkpoint.save(state, step + 1)
     progress.close()
-    return TrainResult(ema.module.eval(), steps * task.batch_size, curve.rows, curve.seconds)
+    return TrainResult(ema.module.eval(), steps * task.batch_size, curve.rows)
 
 
 def one_cycle(step: int, steps: int, warmup: float) -> float:

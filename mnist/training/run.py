@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnist.atomic_io import round_numbers, sha256, write_json
+from mnist.atomic_io import round_numbers, write_json
 from mnist.data.arrays import load_arrays
-from mnist.device import cpu_name, peak_memory_mb
+from mnist.device import set_up
+from mnist.errors import UserError
 from mnist.models import weights_io
-from mnist.params import Params
+from mnist.params import Params, load_params
 from mnist.training import checkpoint, distributed
-from mnist.training.checkpoint import Checkpoint
-from mnist.training.lock import stop_with_dvc, training_lock
+from mnist.training.checkpoint import Checkpoint, stop_with_dvc, training_lock
 from mnist.training.loop import Task, TrainResult, train
 from mnist.training.randomness import derive_seed
 
@@ -25,43 +25,51 @@ ARRAYS, MODELS, METRICS = Path("data/mnist"), Path("models"), Path("metrics")
 Split = tuple[Tensor, Tensor]
 
 
-def run_training(
+def train_stage(
     name: str,
-    model: nn.Module,
+    build: Callable[[Params], nn.Module],
     make_task: Callable[[Split, Split, Any, int], Task],
-    params: Params,
-    device: torch.device,
 ) -> None:
-    """Train `model` on MNIST and write the outputs that dvc.yaml names for the stage of `name`.
+    """Train model `name` on MNIST and write the outputs that dvc.yaml names for its stage.
 
     Under torchrun, several processes train together and process 0 writes.
 
     Args:
+        build: makes the model with its first weights.
         make_task: `Classification` or `Detection`.
 
     Raises:
         UserError: the same training is running already, or the training is not possible.
     """
-    stop_with_dvc()
+    params = load_params()
     recipe = getattr(params, name)
+    device = set_up(params)
+    stop_with_dvc()
     with distributed.process_group(device):
         rank = distributed.rank()
         with training_lock(checkpoint.FOLDER / f"{name}.{rank}.lock"):
             training = load_arrays(ARRAYS / "train.npz", device)
             validation = load_arrays(ARRAYS / "validation.npz", device)
-            model = model.to(device)
-            task = make_task(training, validation, recipe, params.seed)
+            torch.manual_seed(params.seed)
+            try:
+                model = build(params).to(device)
+                task = make_task(training, validation, recipe, params.seed)
+                flops = training_flops(model, task)
+            except (RuntimeError, ValueError) as error:  # sizes that do not fit each other
+                raise UserError(
+                    f"the section {name} of params.yaml makes no network that works on "
+                    f"{training[0].shape[1]}x{training[0].shape[2]} images: {error}"
+                ) from error
             saved = None
             if distributed.world_size() == 1:
                 tensors = [*training, *validation, *model.state_dict().values()]
                 saved = open_checkpoint(name, params, model, device, tensors)
-            flops = training_flops(model, task)
             precision = getattr(torch, params.precision)
             curve_file = METRICS / f"curves/{name}.csv" if rank == 0 else None
             result = train(model, task, recipe, precision, saved, curve_file)
             distributed.barrier()
             if rank == 0:
-                _write(name, result, flops, params, device)
+                _write(name, result, flops)
             if saved:
                 saved.path.unlink(missing_ok=True)
 
@@ -101,11 +109,8 @@ def training_flops(model: nn.Module, task: Task) -> float:
     return counter.get_total_flops() * shards / task.batch_size
 
 
-def _write(
-    name: str, result: TrainResult, flops: float, params: Params, device: torch.device
-) -> None:
-    weights = MODELS / f"{name}.safetensors"
-    weights_io.save(weights, result.model)
+def _write(name: str, result: TrainResult, flops: float) -> None:
+    weights_io.save(MODELS / f"{name}.safetensors", result.model)
     last = asdict(result.curve[-1])
     metrics = {
         "epochs": last["epoch"],
@@ -116,18 +121,3 @@ def _write(
         "train_tflop": result.samples * flops / 1e12,
     }
     write_json(METRICS / f"train/{name}.json", round_numbers(metrics))
-    # The seconds differ from run to run, so this file is no output of the stage and not in git;
-    # `python -m mnist timing` copies it to metrics/timing.json.
-    timing = {
-        "train_seconds": round(result.seconds, 2),
-        "train_images_per_second": round(result.samples / result.seconds, 1),
-        "peak_memory_mb": round(peak_memory_mb(), 1),
-        "device": device.type,
-        "cpu": cpu_name(),
-        "threads": torch.get_num_threads(),
-        "portable": params.portable,
-        "world_size": distributed.world_size(),
-        "torch": torch.__version__,
-        "weights_sha256": sha256(weights),
-    }
-    write_json(MODELS / f"{name}.timing.json", timing)

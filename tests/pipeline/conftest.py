@@ -72,7 +72,7 @@ def build(folder: Path) -> None:
     params["data"] |= {"sources": ["own"], "weights_sources": ["own"], "validation_size": 200}
     params["cnn"] |= SHORT | {"epochs": 8, "widths": [8, 16, 16, 32]}
     params["frcnn"] |= SHORT | {"hidden": 32, "proposals": 20, "batch_size": 8}
-    params["vgg16"] |= SHORT | {"epochs": 0.3, "last_pool": False, "input_size": 16}
+    params["vgg16"] |= SHORT | {"epochs": 0.3, "input_size": 16}
     params["alexnet"] |= SHORT | {"input_size": 31}
     params["vit"] |= SHORT | {"dim": 40, "heads": 4, "depth": 2, "mlp_dim": 64}
     params["evaluate"] |= {"scenes": 20}

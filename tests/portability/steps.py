@@ -71,7 +71,7 @@ class StoredImages(Classification):
         chosen = torch.arange(self.batch_size)
         return inputs.contiguous(memory_format=torch.channels_last), chosen % 10, chosen
 
-    def validate(self, model: nn.Module, *, whole: bool) -> tuple[float, float, int]:
+    def validate(self, model: nn.Module) -> tuple[float, float, int]:
         return 0.0, 0.0, 1
 
 
@@ -90,7 +90,7 @@ class StoredScenes(Detection):
         contents = targets(list(zip(boxes, labels, strict=True)))
         return to_input(images_of(step, self.batch_size, side)), contents
 
-    def validate(self, model: nn.Module, *, whole: bool) -> tuple[float, float, int]:
+    def validate(self, model: nn.Module) -> tuple[float, float, int]:
         return 0.0, 0.0, 1
 
 
@@ -101,7 +101,7 @@ def train_steps(name: str, params: Params) -> tuple[dict[str, Any], dict[str, Te
         What params.yaml says of the model, and its weights with their moving average.
     """
     recipe = getattr(params, name).model_copy(update={"epochs": 1.0})
-    stored = StoredScenes if registry.task(name) == "detection" else StoredImages
+    stored = StoredScenes if registry.detects(name) else StoredImages
     torch.manual_seed(1)
     model = registry.build(name, params)
     task = stored(recipe, BATCH_SIZES.get(name, BATCH_SIZE))

@@ -27,12 +27,13 @@ def measure(
     """Scatter the test digits, uint8 (N, 28, 28), over scenes and find them again.
 
     Returns:
-        What `mean_average_precision` and `scene_examples` say of it.
+        The figures of `mean_average_precision` and `scene_examples`, and the examples.
     """
     generator = torch.Generator().manual_seed(settings.scenes_seed)
     scenes = make_scenes(images.cpu(), labels.cpu(), limits, generator, number=settings.scenes)
     found = detect(model, scenes.images.to(images.device), settings.scenes_batch_size)
-    return mean_average_precision(found, scenes), scene_examples(found, scenes)
+    rates, examples = scene_examples(found, scenes)
+    return mean_average_precision(found, scenes) | rates, examples
 
 
 @torch.inference_mode()
@@ -88,20 +89,25 @@ def match_boxes(found: Detections, boxes: Tensor, labels: Tensor) -> Tensor:
 
 def scene_examples(
     found: Sequence[Detections], scenes: Scenes, max_count: int = 6
-) -> list[dict[str, Any]]:
-    """Describe the first `max_count` scenes and then as many with the most mistakes.
+) -> tuple[dict[str, float], list[dict[str, Any]]]:
+    """Compare the confident boxes with the digits, scene by scene.
 
     Returns:
-        Of each, `pixels`, base64 of the bytes of the square scene; `true`, boxes as left, top,
-        right, bottom, digit, whether it was found; `found`, the confident ones, as left, top,
-        right, bottom, digit, score, whether it is right.
+        `precision`, the share of the confident boxes that are right, and `recall`, the share of
+        the digits that they find, 0..1, over all scenes. And a description of the first
+        `max_count` scenes and then of as many with the most mistakes: `pixels`, base64 of the
+        bytes of the square scene; `true`, boxes as left, top, right, bottom, digit, whether it was
+        found; `found`, the confident ones, as left, top, right, bottom, digit, score, whether it
+        is right.
     """
     examples = []
+    right = boxes = 0
     for image, truth, detections in zip(scenes.images, scenes.digits(), found, strict=True):
         confident = detections["scores"] >= SCORE_THRESHOLD
         shown = {key: values[confident] for key, values in detections.items()}
         matches = match_boxes(shown, *truth)
         is_found = torch.isin(torch.arange(len(truth[1])), matches)
+        right, boxes = right + int(is_found.sum()), boxes + len(matches)
         example = {
             "pixels": to_base64(image.numpy()),
             "true": _rows(*truth, is_found),
@@ -109,7 +115,8 @@ def scene_examples(
         }
         examples.append((int((~is_found).sum() + (matches < 0).sum()), example))
     worst = sorted(examples[max_count:], key=lambda example: -example[0])[:max_count]
-    return [example for _, example in [*examples[:max_count], *worst]]
+    rates = {"precision": right / max(boxes, 1), "recall": right / len(scenes.labels)}
+    return rates, [example for _, example in [*examples[:max_count], *worst]]
 
 
 def _rows(boxes: Tensor, *columns: Tensor) -> list[list[float]]:

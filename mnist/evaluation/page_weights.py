@@ -1,0 +1,90 @@
+"""The weights of the CNN in a form that a web page can carry: 8 bits per weight, as text.
+
+The page's script that runs the network is mnist/reporting/js/network.js.
+"""
+
+import base64
+import copy
+import zlib
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from mnist.models.cnn import CNN
+from mnist.models.inference import PIXEL_MEAN, PIXEL_STD, predict_logits
+
+CHECKED = 200  # test digits whose probabilities are kept, to hold the page's against
+
+
+def export_weights(model: CNN, images: Tensor) -> dict[str, Any]:
+    """Export `model`, and what it predicts for the first of the uint8 digits (N, 28, 28).
+
+    Returns:
+        `layers`, in order; `mean` and `std` of the pixels; `check`: the digits, and the
+        probabilities that the model gives them as it is (`exact`) and with its weights rounded to
+        8 bits (`rounded`), as on the page.
+    """
+    rounded = copy.deepcopy(model).eval()
+    _fold_normalisation(rounded.features)
+    with torch.no_grad():
+        for layer in rounded.modules():
+            if isinstance(layer, nn.Conv2d | nn.Linear):
+                steps, scale = _eight_bits(layer.weight)
+                layer.weight.copy_((steps * scale).view_as(layer.weight))
+    digits = images[:CHECKED]
+    check: dict[str, Any] = {"pixels": _text(zlib.compress(digits.cpu().numpy().tobytes(), 9))}
+    for name, checked in (("exact", model), ("rounded", rounded)):
+        probabilities = predict_logits(checked, digits, CHECKED).softmax(dim=1)
+        check[name] = [[round(x, 5) for x in row] for row in probabilities.tolist()]
+    return {"mean": PIXEL_MEAN, "std": PIXEL_STD, "layers": _layers(rounded), "check": check}
+
+
+def _fold_normalisation(layers: nn.Sequential) -> None:
+    """Put each batch normalisation into the convolution before it, where it is a factor."""
+    for i in range(len(layers) - 1):
+        convolution, normalisation = layers[i], layers[i + 1]
+        if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
+            layers[i] = fuse_conv_bn_eval(convolution, normalisation)
+            layers[i + 1] = nn.Identity()
+
+
+def _layers(model: CNN) -> list[dict[str, Any]]:
+    layers: list[dict[str, Any]] = []
+    for layer in model.features:
+        if isinstance(layer, nn.Conv2d):
+            kernel, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
+            shape = {"kernel": kernel, "stride": stride, "padding": padding}
+            layers.append({"kind": "convolution"} | shape | _weights(layer))
+        elif isinstance(layer, nn.ReLU):
+            layers.append({"kind": "relu"})
+        elif isinstance(layer, nn.MaxPool2d):
+            layers.append({"kind": "pool", "size": layer.kernel_size})
+    return [*layers, {"kind": "strongest"}, {"kind": "linear"} | _weights(model.head)]
+
+
+def _weights(layer: Any) -> dict[str, Any]:
+    """Weights of a layer, a row an output: steps of -127 to 127, and how large a step is."""
+    steps, scale = _eight_bits(layer.weight)
+    return {
+        "outputs": len(steps),
+        "steps": _text(steps.to(torch.int8).cpu().numpy().tobytes()),
+        "scale": _floats(scale),
+        "bias": _floats(layer.bias),
+    }
+
+
+def _eight_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
+    """Round (rows, ...) to whole steps (rows, n) of a size of their own in each row, (rows, 1)."""
+    rows = weight.detach().flatten(1)
+    scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127
+    return (rows / scale).round(), scale
+
+
+def _floats(values: Tensor) -> str:
+    return _text(values.detach().cpu().numpy().astype("<f4").tobytes())
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
