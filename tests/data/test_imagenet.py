@@ -13,6 +13,7 @@ from torch import nn
 from mnist.data import imagenet
 from mnist.errors import SourceError, UserError
 from mnist.models.fine_tuned import make_backbone
+from stages import fetch_weights
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +47,11 @@ def test_own_files_of_either_format_are_verified_and_loaded(tmp_path: Path) -> N
     own, pth = tmp_path / "own", tmp_path / "own/alexnet-owt-7be5be79.pth"
     own.mkdir()
     with pytest.raises(SourceError, match=r"neither vgg16.safetensors nor vgg16-397923af\.pth"):
-        imagenet.own(tmp_path, own)
+        fetch_weights.own(tmp_path, own)
     save_file(backbone("vgg16"), own / "vgg16.safetensors")
     whole = {f"features.{name}": tensor for name, tensor in backbone().items()}
     torch.save(whole | {"classifier.1.weight": torch.zeros(3, 3)}, pth)
-    imagenet.own(tmp_path, own)
+    fetch_weights.own(tmp_path, own)
     assert {path.stem for path in tmp_path.glob("*.safetensors")} == {"vgg16", "alexnet"}
 
     path = tmp_path / "alexnet.safetensors"
@@ -65,7 +66,7 @@ def test_own_files_of_either_format_are_verified_and_loaded(tmp_path: Path) -> N
         imagenet.load_imagenet_weights(model, "alexnet", path)
     pth.write_bytes(pth.read_bytes()[:1000])
     with pytest.raises(SourceError, match="is not a file of PyTorch weights"):
-        imagenet.own(tmp_path, own)
+        fetch_weights.own(tmp_path, own)
     path.unlink()
     with pytest.raises(UserError, match="is missing; run `dvc repro -f fetch_weights`"):
         imagenet.load_imagenet_weights(model, "alexnet", path)

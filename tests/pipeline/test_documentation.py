@@ -16,7 +16,6 @@ NOT_RUN = {
     "source .*": "the tests have the packages",
     "torchrun --nnodes .*": "needs two machines",
     "dvc queue start.*": "leaves workers in the background",
-    "python -m mnist qmnist .*": "downloads QMNIST",
     "dvc exp run -S (cnn|frcnn|vgg16|alexnet|seed).*": "one such experiment is enough",
     ".*OWNER.*": "names a repository of one's own",
     "dvc exp run .*\\.\\.\\.": "is not written out",
@@ -55,10 +54,11 @@ def to_run(page: str) -> list[str]:
     return [c for c in commands(page) if not not_run(c) and c not in elsewhere]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", [page for page in PAGES if to_run(page)])
-def test_the_commands_of_a_page_work(tiny: Path, tmp_path: Path, page: str) -> None:
+def test_the_commands_of_a_page_work(tiny_all: Path, tmp_path: Path, page: str) -> None:
     folder = tmp_path / "repository"
-    shutil.copytree(tiny, folder, symlinks=True)
+    shutil.copytree(tiny_all, folder, symlinks=True)
     run = command_in(folder)
     run("git", "init", "--quiet", "--bare", str(tmp_path / "origin"))
     run("git", "remote", "add", "origin", str(tmp_path / "origin"))
