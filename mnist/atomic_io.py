@@ -40,8 +40,7 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     try:
         yield partial
         for file in partial.rglob("*"):
-            if file.is_file():
-                _flush_to_disk(file)
+            _flush_to_disk(file)
         shutil.rmtree(path, ignore_errors=True)
         os.replace(partial, path)
         _flush_to_disk(path.parent)
@@ -79,9 +78,7 @@ def sha256(path: str | Path) -> str:
 
 def _flush_to_disk(path: Path) -> None:
     """Return once a file's content, or a folder's list of names, would survive a power cut."""
-    if path.is_dir() and os.name == "nt":
-        return  # Windows cannot open a folder
-    descriptor = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -6,6 +6,10 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
+
+# What the system refuses because of the user's disk or rights.
+REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class UserError(Exception):
@@ -30,39 +34,20 @@ def run(main: Callable[[], None], name: str | None = None) -> None:
     """
     name = name or Path(sys.argv[0]).stem
     # SIGTERM unwinds the stack as Ctrl-C does, so that half-written files are removed.
-    signal.signal(signal.SIGTERM, _exit_by_sigterm)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         main()
     except UserError as error:
         _stop(f"{name}: {error}", 1)
     except KeyboardInterrupt:
-        _stop(
-            f"{name}: interrupted; no half-written file is left. Run the same command again.", 130
-        )
+        _stop(f"{name}: interrupted; no half-written file is left. Run the same again.", 130)
     except OSError as error:
-        if error.errno not in _FIXES:
+        if error.errno not in REFUSALS:
             raise
         file = f"{error.filename}: " if error.filename else ""
-        _stop(
-            f"{name}: {file}{os.strerror(error.errno)}; {_FIXES[error.errno]}, then run again.", 1
-        )
+        _stop(f"{name}: {file}{os.strerror(error.errno)}; fix this and run again.", 1)
 
 
-# What the system refuses because of the user's disk or rights.
-_FIXES = {
-    errno.ENOSPC: "free some disk space",
-    errno.EDQUOT: "free some disk space",
-    errno.EFBIG: "the file is larger than this system allows: raise the limit",
-    errno.EROFS: "make the disk writable",
-    errno.EACCES: "change the permissions of the file or folder",
-    errno.EPERM: "change the permissions of the file or folder",
-}
-
-
-def _stop(message: str, code: int) -> None:
+def _stop(message: str, code: int) -> NoReturn:
     print(message, file=sys.stderr)
     sys.exit(code)
-
-
-def _exit_by_sigterm(_signal: int, _frame: object) -> None:
-    sys.exit(143)

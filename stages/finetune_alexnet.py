@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from mnist.data.imagenet import load_imagenet_weights
 from mnist.errors import run
 from mnist.models import alexnet
 from mnist.models.fine_tuned import FineTunedNetwork
 from mnist.params import Params
 from mnist.training.classification import Classification
-from mnist.training.finetune import load_imagenet_weights
 from mnist.training.run import train_stage
 
 WEIGHTS = Path("data/weights/alexnet.safetensors")

@@ -1,58 +1,47 @@
-"""A file is complete or not there at all."""
+"""A file or folder is complete or not there at all."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mnist.atomic_io import new_file, new_folder, round_numbers, write_json
 
 
-def test_an_error_half_way_leaves_the_old_file_unchanged(tmp_path: Path) -> None:
-    path = tmp_path / "figures.json"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), new_file(path) as partial:
-        partial.write_text("half")
+def fill_file(partial: Path) -> None:
+    partial.write_text("new")
+
+
+def fill_folder(partial: Path) -> None:
+    (partial / "new").touch()
+
+
+@pytest.mark.parametrize(("new", "fill"), [(new_file, fill_file), (new_folder, fill_folder)])
+def test_the_new_replaces_the_old_when_it_is_complete(
+    tmp_path: Path, new: Any, fill: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "deep/out"
+    with pytest.raises(RuntimeError), new(path) as partial:
+        fill(partial)
         raise RuntimeError
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_a_finished_file_replaces_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "figures.json"
-    for text in ("old", "new"):
-        with new_file(path) as partial:
-            partial.write_text(text)
-    assert path.read_text() == "new"
+    assert not list(path.parent.iterdir())
+    with new(path) as partial:
+        fill(partial)
+    with pytest.raises(RuntimeError), new(path) as partial:
+        raise RuntimeError
     assert list(path.parent.iterdir()) == [path]
-
-
-def test_an_error_half_way_leaves_the_old_folder_unchanged(tmp_path: Path) -> None:
-    folder = tmp_path / "arrays"
-    folder.mkdir()
-    (folder / "old").touch()
-    with pytest.raises(RuntimeError), new_folder(folder) as partial:
-        (partial / "half").touch()
-        raise RuntimeError
-    assert [path.name for path in folder.iterdir()] == ["old"]
-    assert list(tmp_path.iterdir()) == [folder]
-
-
-def test_a_finished_folder_replaces_all_of_the_old_one(tmp_path: Path) -> None:
-    folder = tmp_path / "arrays"
-    for name in ("old", "new"):
-        with new_folder(folder) as partial:
-            (partial / name).touch()
-    assert [path.name for path in folder.iterdir()] == ["new"]
+    assert path.read_text() == "new" if path.is_file() else (path / "new").exists()
 
 
 def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
-    left = tmp_path / "arrays.tmp"
-    left.mkdir()
-    (left / "half").touch()
-    with new_folder(tmp_path / "arrays") as partial:
-        (partial / "whole").touch()
-    assert [path.name for path in tmp_path.rglob("*")] == ["arrays", "whole"]
+    for left in ("out", "out.tmp"):
+        (tmp_path / left).mkdir()
+        (tmp_path / left / "old").touch()
+    with new_folder(tmp_path / "out") as partial:
+        fill_folder(partial)
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
 
 
 def test_nan_is_not_written_as_json(tmp_path: Path) -> None:

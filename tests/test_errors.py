@@ -22,16 +22,9 @@ def fail_with(error: BaseException) -> None:
     [
         (UserError("x.idx is no IDX file."), 1, "x.idx is no IDX file."),
         (KeyboardInterrupt(), 130, "interrupted"),
-        (OSError(errno.ENOSPC, "No space left", "out.npz"), 1, "out.npz: .*free some disk space"),
-        (OSError(errno.EDQUOT, "Quota"), 1, "Disk quota exceeded; free"),
-        (OSError(errno.EFBIG, "Too large"), 1, ".*raise the limit"),
-        (OSError(errno.EROFS, "Read-only", "data"), 1, "data: .*make the disk writable"),
-        (PermissionError(errno.EACCES, "Permission", "data"), 1, "data: Permission denied; change"),
-        (
-            PermissionError(errno.EPERM, "Not permitted", "data"),
-            1,
-            "data: .*change the permissions",
-        ),
+        (OSError(errno.ENOSPC, "", "out.npz"), 1, "out.npz: No space left on device"),
+        (OSError(errno.EDQUOT, ""), 1, "Disk quota exceeded"),
+        (PermissionError(errno.EACCES, "", "data"), 1, "data: Permission denied"),
     ],
 )
 def test_one_line_and_an_exit_code(
@@ -45,14 +38,7 @@ def test_one_line_and_an_exit_code(
 
 
 @pytest.mark.parametrize(
-    "error",
-    [
-        ZeroDivisionError(),
-        FileNotFoundError(errno.ENOENT, "No such file", "dvc"),
-        NotADirectoryError(errno.ENOTDIR, "Not a directory", "data"),
-        ConnectionResetError(errno.ECONNRESET, "Connection reset"),
-        OSError("no number"),
-    ],
+    "error", [ZeroDivisionError(), FileNotFoundError(errno.ENOENT, ""), OSError("no number")]
 )
 def test_a_bug_keeps_its_traceback(error: Exception) -> None:
     with pytest.raises(type(error)):

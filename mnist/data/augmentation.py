@@ -8,11 +8,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mnist.params import AugmentationParams
-
 
 def random_affine(
-    count: int, side: int, limits: AugmentationParams, generator: torch.Generator
+    count: int,
+    side: int,
+    generator: torch.Generator,
+    *,
+    rotate: float = 0.0,
+    scale: float = 0.0,
+    shear: float = 0.0,
+    translate: float = 0.0,
 ) -> Tensor:
     """Draw one rotation, scaling, shear and shift per image, each uniformly in -limit to +limit.
 
@@ -20,20 +25,22 @@ def random_affine(
         count: number of images.
         side: of the images, in pixels.
         generator: on the CPU, so that the numbers do not depend on the device of the images.
+        rotate, scale, shear, translate: the limits, in degrees, as a share of the size, as the
+            horizontal shift of a row per row of height, and in pixels.
 
     Returns:
         float32 (count, 2, 3): matrices for `warp`, on the CPU.
     """
     draws = torch.rand(5, count, generator=generator) * 2 - 1
     # NumPy's sine and cosine: MKL's, which torch calls, differ from one CPU to another.
-    angle = (draws[0].double() * math.radians(limits.rotate)).numpy()
-    size = 1 + draws[1] * limits.scale
-    shear = draws[2] * limits.shear
+    angle = (draws[0].double() * math.radians(rotate)).numpy()
+    size = 1 + draws[1] * scale
+    slant = draws[2] * shear
     cos, sin = (torch.from_numpy(f(angle)).float() / size for f in (np.cos, np.sin))
     # affine_grid measures in half images: -1 is the left edge and +1 the right one.
-    shift_x, shift_y = draws[3:] * (limits.translate * 2 / side)
+    shift_x, shift_y = draws[3:] * (translate * 2 / side)
     # The matrix maps a pixel of the result to where it comes from in the image.
-    rows = [cos, cos * shear - sin, shift_x, sin, sin * shear + cos, shift_y]
+    rows = [cos, cos * slant - sin, shift_x, sin, sin * slant + cos, shift_y]
     return torch.stack(rows, dim=1).view(count, 2, 3)
 
 

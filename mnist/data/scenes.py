@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mnist.data.augmentation import random_affine, warp
 from mnist.errors import UserError
-from mnist.params import AugmentationParams, SceneParams
+from mnist.params import SceneParams
 
 INK_THRESHOLD = 64  # the grey value (0..255) at which ink begins; below lies the blur around it
 ATTEMPTS = 40  # places tried for a digit before it is left out
@@ -62,7 +62,7 @@ def make_scenes(
 
     Args:
         images, labels: one split, uint8 (D, 28, 28) and int64 (D,), on the CPU.
-        rotate, shear: limits of a distortion, as in `AugmentationParams`; `limits` has the scale.
+        rotate, shear: limits of a distortion, as of `random_affine`; `limits` has the scale.
         number: of scenes, if there are digits enough; None: as many as there are digits for.
 
     A digit for which no place with little enough overlap is found is left out, and so is an image
@@ -87,9 +87,7 @@ def make_scenes(
     slots = (ends - counts)[:, None] + torch.arange(max_count)
     present = slots < ends[:, None]
 
-    distortion = AugmentationParams(
-        rotate=rotate, scale=limits.scale, shear=shear, translate=0, interpolation="bilinear"
-    )
+    distortion = {"rotate": rotate, "scale": limits.scale, "shear": shear}
     margin = 2 + math.ceil(limits.scale * images.shape[-1] / 2)  # what the largest digit grows by
     tile = images.shape[-1] + 2 * margin
     if limits.side < tile:
@@ -105,8 +103,8 @@ def make_scenes(
         if len(scenes) == 0:  # no scene has so many digits
             break
         digits = F.pad(images[order[slots[scenes, k]]], (margin,) * 4).unsqueeze(1).float()
-        matrices = random_affine(len(digits), tile, distortion, generator)
-        tiles = warp(digits, matrices, distortion.interpolation).round().byte().squeeze(1)
+        matrices = random_affine(len(digits), tile, generator, **distortion)
+        tiles = warp(digits, matrices, "bilinear").round().byte().squeeze(1)
         ink = ink_boxes(tiles)
         shift, free = _find_places(ink, boxes[scenes, :k], limits, generator)
         free &= tiles.amax(dim=(1, 2)) >= INK_THRESHOLD

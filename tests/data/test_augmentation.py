@@ -9,24 +9,13 @@ from scipy import ndimage
 from torch import Tensor
 
 from mnist.data.augmentation import random_affine, warp
-from mnist.params import AugmentationParams
 from tests.digits import digits
 
 MIDDLE = 13.5  # of an image of 28 pixels, counted from the centre of the first
 
 
-def limits(**changes: float) -> AugmentationParams:
-    return AugmentationParams(
-        **{"rotate": 0, "scale": 0, "shear": 0, "translate": 0} | changes, interpolation="bilinear"
-    )
-
-
-NONE = limits()
-
-
-def matrices(count: int, limits: AugmentationParams = NONE, seed: int = 0) -> Tensor:
-    generator = torch.Generator().manual_seed(seed)
-    return random_affine(count, 28, limits, generator)
+def matrices(count: int, seed: int = 0, **limits: float) -> Tensor:
+    return random_affine(count, 28, torch.Generator().manual_seed(seed), **limits)
 
 
 def images(count: int) -> Tensor:
@@ -40,7 +29,7 @@ def test_no_distortion_changes_nothing(interpolation: Any) -> None:
 
 
 def test_bicubic_interpolation_keeps_strokes_sharper() -> None:
-    moved = matrices(500, limits(translate=0.5))
+    moved = matrices(500, translate=0.5)
     lost = {}
     for interpolation in ("bilinear", "bicubic"):
         warped = warp(images(500), moved, interpolation)
@@ -53,7 +42,7 @@ def test_bicubic_interpolation_keeps_strokes_sharper() -> None:
 
 def test_each_number_is_spread_evenly_between_the_limits() -> None:
     turned, scaled, sheared, moved = (
-        matrices(2000, limits(**{name: limit})).double()
+        matrices(2000, seed=0, **{name: limit}).double()
         for name, limit in (("rotate", 30), ("scale", 0.2), ("shear", 0.4), ("translate", 3))
     )
     angles = torch.rad2deg(torch.atan2(turned[:, 1, 0], turned[:, 0, 0]))
@@ -76,8 +65,8 @@ def test_each_number_is_spread_evenly_between_the_limits() -> None:
 
 def test_a_distortion_is_the_one_that_its_five_numbers_describe() -> None:
     """Compare with SciPy: a pixel of the result is looked up where it comes from."""
-    strong = limits(rotate=40, scale=0.3, shear=0.4, translate=4)
-    warped = warp(images(6), matrices(6, strong, seed=3), "bilinear")
+    drawn = matrices(6, seed=3, rotate=40, scale=0.3, shear=0.4, translate=4)
+    warped = warp(images(6), drawn, "bilinear")
     draws = torch.rand(5, 6, generator=torch.Generator().manual_seed(3)) * 2 - 1
     for image, result, draw in zip(images(6), warped, draws.T.tolist(), strict=True):
         y, x = np.indices((28, 28)) - MIDDLE
@@ -105,8 +94,8 @@ def test_known_matrices_move_and_turn_the_image(interpolation: Any) -> None:
 
 
 def test_the_seed_decides_and_each_image_is_distorted_in_its_own_way() -> None:
-    strong = limits(rotate=20, scale=0.2, shear=0.2, translate=3)
-    first = matrices(8, strong, seed=1)
-    assert torch.equal(first, matrices(8, strong, seed=1))
-    assert not torch.isclose(first, matrices(8, strong, seed=2)).all(dim=(1, 2)).any()
+    strong = {"rotate": 20, "scale": 0.2, "shear": 0.2, "translate": 3}
+    first, again, other = (matrices(8, seed, **strong) for seed in (1, 1, 2))
+    assert torch.equal(first, again)
+    assert not torch.isclose(first, other).all(dim=(1, 2)).any()
     assert len(first.unique(dim=0)) == 8

@@ -1,9 +1,7 @@
-"""Stage `convert` verifies what it reads and never leaves a half-written folder."""
+"""Stage `convert` verifies what it reads, splits it, and never leaves a half-written folder."""
 
-import multiprocessing
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,17 +11,22 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mnist.atomic_io import sha256
-from mnist.data import sources
+from mnist.data import checksums, sources
 from mnist.data.arrays import load_arrays
+from mnist.data.idx import NAMES
 from mnist.errors import UserError, run
+from mnist.params import load_params
 from stages import convert
 from tests.conftest import ROOT
-from tests.digits import digits, write_data_set
+from tests.digits import digits, write_data_set, write_idx
 
 CPU = torch.device("cpu")
 NOBODY = 65534
+LABELS = np.repeat(np.arange(10), np.arange(40, 140, 10))  # classes of 40 to 130 images
 
 
 @pytest.fixture
@@ -34,8 +37,8 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     write_data_set(folder / "data/raw")
     write_params(folder, checksums=True)
     monkeypatch.chdir(folder)
-    sums = {name: sha256(f"data/raw/{name}") for name in sources.CHECKSUMS}
-    monkeypatch.setattr(sources, "CHECKSUMS", sums)
+    for name in sources.CHECKSUMS:
+        monkeypatch.setitem(sources.CHECKSUMS, name, sha256(f"data/raw/{name}"))
     yield folder
     shutil.rmtree(folder)
 
@@ -46,10 +49,9 @@ def write_params(folder: Path, **data: Any) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
-def change_last_byte(path: Path) -> None:
-    content = bytearray(path.read_bytes())
-    content[-1] ^= 1
-    path.write_bytes(content)
+def split(labels: np.ndarray, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    data = load_params(ROOT / "params.yaml").data
+    return convert.split(labels, data.model_copy(update={"validation_size": size, "seed": seed}))
 
 
 def test_every_image_keeps_its_label(folder: Path) -> None:
@@ -59,8 +61,6 @@ def test_every_image_keeps_its_label(folder: Path) -> None:
     found = set()
     for name, size in (("train", 1000), ("validation", 200)):
         part_images, part_labels = load_arrays(folder / f"data/mnist/{name}.npz", CPU)
-        assert part_images.dtype == torch.uint8
-        assert part_labels.dtype == torch.int64
         assert len(part_images) == len(part_labels) == size
         pairs = zip(part_images.numpy(), part_labels, strict=True)
         found |= {(i.tobytes(), int(n)) for i, n in pairs}
@@ -68,31 +68,66 @@ def test_every_image_keeps_its_label(folder: Path) -> None:
     test_images, test_labels = load_arrays(folder / "data/mnist/test.npz", CPU)
     np.testing.assert_array_equal(test_images, images[1200:1600])
     np.testing.assert_array_equal(test_labels, labels[1200:1600])
+    assert checksums.is_mnist(test_labels.numpy())
+    assert not checksums.is_mnist(test_labels.numpy()[::-1])
 
 
-def test_the_seed_decides_which_images_are_put_aside_for_validation(folder: Path) -> None:
-    drawn = []
-    for seed in (0, 1):
-        write_params(folder, seed=seed)
+@given(size=st.integers(10, 800), seed=st.integers(0, 2**32 - 1))
+def test_the_split_is_complete_disjoint_and_stratified(size: int, seed: int) -> None:
+    training, validation = split(LABELS, size, seed)
+    assert len(validation) == size
+    np.testing.assert_array_equal(np.sort([*training, *validation]), np.arange(len(LABELS)))
+    expected = np.bincount(LABELS) * size / len(LABELS)
+    np.testing.assert_allclose(np.bincount(LABELS[validation], minlength=10), expected, atol=1)
+
+
+def test_the_seed_decides_the_split() -> None:
+    first, again, other = (split(LABELS, 85, seed)[1] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("size", [1, 9, 841, 10**6])
+def test_an_impossible_split_is_refused(size: int) -> None:
+    with pytest.raises(UserError, match="allowed are 10 to 840"):
+        split(LABELS, size)
+    for count in (0, 1):
+        with pytest.raises(UserError, match=f"class 9 has {count} training images"):
+            split(np.array([*np.repeat(np.arange(9), 50), *[9] * count]), 20)
+
+
+@pytest.mark.parametrize("count", [2, 26, 47, 256])
+def test_data_of_any_number_of_classes_are_split_or_refused(folder: Path, count: int) -> None:
+    """100 images a class, each class by its own grey value."""
+    for (images, labels), each in zip(NAMES.values(), (100, 10), strict=True):
+        classes = np.repeat(np.arange(count), each)
+        write_idx(folder / "data/raw" / images, np.tile(classes[:, None, None], (28, 28)))
+        write_idx(folder / "data/raw" / labels, classes)
+    names = [f"class {i}" for i in range(count)]
+    write_params(folder, checksums=False, classes=names, validation_size=100 * count)
+    with pytest.raises(UserError, match=f"of {count} classes; allowed are {count} to {99 * count}"):
         convert.main()
-        drawn.append(load_arrays(folder / "data/mnist/validation.npz", CPU)[0])
-    assert not torch.equal(*drawn)
+    write_params(folder, checksums=False, classes=names, validation_size=20 * count)
+    convert.main()
+    for name, each in (("train", 80), ("validation", 20), ("test", 10)):
+        pixels, numbers = load_arrays(folder / f"data/mnist/{name}.npz", CPU)
+        assert torch.bincount(numbers).tolist() == [each] * count
+        assert (pixels == numbers[:, None, None]).all()
+    for wrong in ([*names, "one more"], names[:-1]):
+        write_params(folder, checksums=False, classes=wrong)
+        with pytest.raises(UserError, match=r"data\.classes"):
+            convert.main()
 
 
 def test_the_idx_files_are_verified_again(folder: Path) -> None:
     # The image stays valid, but it is not the one that was fetched.
-    change_last_byte(folder / "data/raw/train-images-idx3-ubyte")
+    path = folder / "data/raw/train-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-1] + b"\1")
     with pytest.raises(UserError, match=r"data/raw: train-images.* is not MNIST's.*fetch"):
         convert.main()
     assert not (folder / "data/mnist").exists()
     write_params(folder, checksums=False)
     convert.main()
-
-
-def test_a_label_without_a_class_is_refused(folder: Path) -> None:
-    write_params(folder, classes=["zero", "one", "two"])
-    with pytest.raises(UserError, match=r"allowed are 0 to 2.*data\.classes"):
-        convert.main()
 
 
 def test_damaged_arrays_are_refused(folder: Path) -> None:
@@ -111,23 +146,16 @@ def test_damaged_arrays_are_refused(folder: Path) -> None:
             load_arrays(path, CPU)
 
 
-def convert_as_nobody(folder: Path) -> None:
-    sys.stderr = open(folder / "stderr", "w")  # noqa: SIM115
-    os.chdir(folder)
-    if os.geteuid() == 0:  # root may write anywhere
-        os.seteuid(NOBODY)
-    run(convert.main)
-
-
-def test_a_read_only_folder_is_named(folder: Path) -> None:
+def test_a_read_only_folder_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write_params(folder, checksums=False)
     (folder / "data").chmod(0o555)
-    # There is one fork server for all tests; tests/training/processes.py decides what it imports.
-    context: Any = multiprocessing.get_context("spawn")
-    child = context.Process(target=convert_as_nobody, args=(folder,))
-    child.start()
-    child.join(60)
-    assert child.exitcode == 1
-    (line,) = (folder / "stderr").read_text().splitlines()
+    if os.getuid() == 0:  # root may write anywhere
+        os.seteuid(NOBODY)
+    try:
+        with pytest.raises(SystemExit):
+            run(convert.main, "convert")
+    finally:
+        os.seteuid(os.getuid())
+    (line,) = capsys.readouterr().err.splitlines()
     assert "data/mnist.tmp: Permission denied" in line
     assert [path.name for path in (folder / "data").iterdir()] == ["raw"]

@@ -117,7 +117,8 @@ def augment(params: Params) -> tuple[dict[str, Any], dict[str, Tensor]]:
     generator = torch.Generator().manual_seed(1)
     images, labels = images_of(0, 32), torch.arange(32) % 10
     limits, recipe = params.cnn.augmentation, params.frcnn
-    matrices = random_affine(32, 28, limits, generator)
+    strength = limits.model_dump(exclude={"interpolation"})
+    matrices = random_affine(32, 28, generator, **strength)
     warped = [warp(to_input(images), matrices, kind) for kind in ("bilinear", "bicubic")]
     distortion: dict[str, Any] = {"rotate": recipe.rotate, "shear": recipe.shear}
     scenes = make_scenes(images, labels, recipe.scenes, generator, **distortion)

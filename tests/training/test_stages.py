@@ -16,13 +16,13 @@ import yaml
 from torch import Tensor, nn
 
 from mnist.atomic_io import sha256
+from mnist.data.imagenet import load_imagenet_weights
 from mnist.errors import UserError
 from mnist.models import fine_tuned, registry
 from mnist.params import Params, load_params
 from mnist.training import lock, run
 from mnist.training.classification import Classification
 from mnist.training.detection import Detection
-from mnist.training.finetune import load_imagenet_weights
 from mnist.training.run import training_flops
 from tests.conftest import ROOT
 from tests.digits import as_tensors, digits
