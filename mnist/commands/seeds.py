@@ -23,7 +23,7 @@ from mnist.atomic_io import sha256, write_text
 from mnist.commands.experiment import git, run_experiment
 from mnist.errors import UserError
 from mnist.params import load_params
-from mnist.reporting.seed_files import COLUMNS, ERROR_COLUMNS, Errors, read_errors, read_rows
+from mnist.seed_files import COLUMNS, ERROR_COLUMNS, Errors, read_errors, read_rows
 
 SEEDS, SEED_ERRORS = Path("metrics/seeds.csv"), Path("metrics/seed_errors.csv")
 
