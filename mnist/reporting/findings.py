@@ -54,25 +54,28 @@ def best(results: Results, comparison: Comparison) -> list[str]:
     seeds, units = comparison["seeds"][name], f"{comparison['units']:,} {comparison['unit']}"
     low, high = map(percent, seeds["ci95"])
     has = "has the lowest error," if len(titles) > 1 else "has an error of"
-    over = f"mean of {seeds['n']} trainings; 95% interval over seeds and {units}"
+    over = f"mean of {seeds['n']} trainings; 95% interval over trainings and {units}"
     if seeds["n"] == 1:
         over = f"one training; 95% interval over {units}"
     rate = percent(seeds["mean_error"])
     sentences = [f"{titles[name]} {has} {rate} ({over} {low} to {high})."]
     if single := [r.title for r in results.models if r.runs.n == 1]:
-        sentences.append(f"What other seeds of {_and(single)} would change is not known.")
+        sentences.append(f"What another training of {_and(single)} would change is not known.")
     if comparison["unit"] == "images":
         sentences.append("If somebody wrote several of the images, intervals are too narrow.")
     votes = dict(comparison["ensembles"])
-    if mixed := votes.pop("models", None):
-        text = (
-            f"A majority vote of the committed seeds of all models makes {mixed['errors']} errors"
-        )
-        if votes:
-            lowest = min(votes, key=lambda name: votes[name]["errors"])
-            of = votes[lowest]
-            text += f", one of {of['voters']} seeds of {titles[lowest]} makes {of['errors']}"
-        sentences.append(f"{text}.")
+    mixed = votes.pop("models", None)
+    made = [f"{mixed['errors']} errors of one training of each model"] if mixed else []
+    if votes:
+        fewest = min(votes, key=lambda name: votes[name]["errors"])
+        of = votes[fewest]
+        made.append(f"{of['errors']} errors of {of['voters']} trainings of {titles[fewest]}")
+    if made:
+        sentences.append(f"Majority votes, with ties as errors, make {_and(made)}.")
+    return sentences + _lab(results, comparison)
+
+
+def _lab(results: Results, comparison: Comparison) -> list[str]:
     groups: dict[str, list[str]] = {}
     for name, of in comparison.get("lab", {}).items():
         fewer = "fewer" if of["errors"] < of["lab_errors"] else "more"
@@ -81,11 +84,13 @@ def best(results: Results, comparison: Comparison) -> list[str]:
             said = f"{fewer} errors are shown for {{}} only if enough of them are common"
         if of["p_holm"][1] < SIGNIFICANT:
             said = f"{fewer} errors are shown for {{}}"
-        groups.setdefault(said, []).append(titles[name])
-    if groups:
-        texts = [said.format(_and(names)) for said, names in groups.items()]
-        sentences.append(f"Compared with the lab's models: {'; '.join(texts)}.")
-    return sentences
+        low, high = map(p_text, of["p_holm"])
+        p = high if low == high else f"{low} to {high}"
+        text = f"{results.titles[name]} ({of['errors']} against {of['lab_errors']}, {p})"
+        groups.setdefault(said, []).append(text)
+    texts = [said.format(_and(names)) for said, names in groups.items()]
+    test = "McNemar's test, Holm's correction; which errors are common is not known"
+    return [f"Compared with the lab's one training: {'; '.join(texts)} ({test})."] if texts else []
 
 
 def differences(results: Results, comparison: Comparison) -> list[str]:
@@ -98,7 +103,7 @@ def differences(results: Results, comparison: Comparison) -> list[str]:
     count = sum(map(len, found.values()))
     heading = f"{count} of {len(pairs)} differences are shown: {'; '.join(better)}."
     test = (
-        f"Shown: significant at 5%, tested over {comparison['unit']} and seeds with Holm's "
+        f"Shown: significant at 5%, tested over {comparison['unit']} and trainings with Holm's "
         f"correction for {len(pairs)} tests. Others may be there all the same."
     )
     if not pairs:
@@ -130,7 +135,7 @@ def failures(results: Results, comparison: Comparison) -> list[str]:
     sentences = [f"{missed['by_any']:.0f} images are misclassified{by_all}."]
     if missed["trainings"] > len(results.models):
         sentences.append(
-            "Mean over the choices of one training of each model. All "
+            "Mean over the choices of one training of each model; all "
             f"{missed['trainings']} trainings misclassify {len(images)}."
         )
     if "groups" in comparison:
@@ -149,10 +154,11 @@ def failures(results: Results, comparison: Comparison) -> list[str]:
         corrected = comparison["corrected_labels"]
         before = comparison["seeds"][best]["mean_error"] * len(results.labels)
         sentences.append(
-            f"With the {len(CORRECTED)} labels corrected that people reject, and without "
-            f"{len(AMBIGUOUS)} that they disagree on, {name} makes {corrected['errors'][best]:.1f} "
-            f"errors instead of {before:.1f}. Of the images that all trainings misclassify, "
-            f"{len(corrected['read_by_all'])} of {len(images)} are read as people do."
+            f"Of five people each most reject {len(CORRECTED)} labels and disagree on "
+            f"{len(AMBIGUOUS)} (Northcutt et al., 2021). With those corrected and without these "
+            f"{name} makes {corrected['errors'][best]:.1f} errors instead of {before:.1f}. "
+            f"Of the {len(images)} images, all trainings read {len(corrected['read_by_all'])} as "
+            "people do."
         )
     return sentences
 
@@ -198,7 +204,9 @@ def detector(results: Results, comparison: Comparison) -> list[str]:
     """Say what the detectors find."""
     return [
         f"{results.titles[name]} finds {of['recall']:.1%} of the objects in {of['scenes']:,} "
-        f"scenes, and {of['precision']:.1%} of its boxes are right (committed seed)."
+        f"scenes, and {of['precision']:.1%} of its boxes are right (committed seed, overlaps of "
+        f"0.5). Its mean average precision is {of['map']:.3f} "
+        + (f"(mean of {of['n']} trainings)." if of["n"] > 1 else "(committed seed).")
         for name, of in comparison.get("detectors", {}).items()
     ]
 
