@@ -97,6 +97,7 @@ def show_red(axes: Axes, shares: np.ndarray, texts: Sequence[Sequence[str]]) -> 
     red = np.broadcast_to(to_rgba(WRONG), (*shares.shape, 4)).copy()
     red[..., 3] = 0.75 * shares
     axes.imshow(red, aspect="auto", interpolation="none")
+    axes.grid(False)
     for i, j in np.ndindex(shares.shape):
         axes.text(j, i, texts[i][j], ha="center", va="center")
 

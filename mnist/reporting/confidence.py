@@ -19,7 +19,7 @@ def reliability(results: Results, comparison: Mapping[str, Any]) -> Chart:
     lowest, none = 1e-4, 3e-5
     columns = min(3, len(results.models))
     rows = math.ceil(len(results.models) / columns)
-    figure, grid = new_figure(50 + 480 // columns * rows, rows, columns, sharex=True, sharey=True,
+    figure, grid = new_figure(50 + 160 * rows, rows, columns, sharex=True, sharey=True,
                               squeeze=False)  # fmt: skip
     for axes, result in zip(grid.flat, results.models, strict=False):
         _, colour, marker, _ = result.style
@@ -67,7 +67,7 @@ def risk_coverage(results: Results, comparison: Mapping[str, Any]) -> Chart:
         axes.plot(share, errors, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
                   markersize=7, markevery=max(1, len(errors) // 6), label=title)  # fmt: skip
         left[title] = int(errors[len(errors) // 3])
-    axes.set(xlim=(0, 100 * SET_ASIDE), ylim=(-1, None))
+    axes.set_ylim(top=max(1, axes.get_ylim()[1]))
     axes.set_xlabel("images set aside in %, least certain first")
     axes.set_ylabel("errors left")
     figure.legend(loc="outside upper left", ncols=3)

@@ -57,9 +57,10 @@ def differences(results: Results, comparison: Mapping[str, Any]) -> Chart | None
     axes.axvline(0, color=INK, linewidth=1.2)
     for y, pair in enumerate(pairs):
         colour = colours[pair["better"]]
+        inside = colour if is_shown(pair) else "none"
         axes.plot([100 * end for end in pair["ci95"]], [y, y], color=colour, **INTERVAL)
         axes.plot(100 * pair["difference"], y, "o", color=colour, markersize=10,
-                  markerfacecolor=colour if is_shown(pair) else "none")  # fmt: skip
+                  markeredgewidth=1.8, markerfacecolor=inside)  # fmt: skip
     names = [f"{titles[pair['worse']]} – {titles[pair['better']]}" for pair in pairs]
     _label_rows(axes, names, "difference of the test errors in points")
     return Chart(

@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mnist.reporting.drawing import make_drawing
@@ -29,6 +30,7 @@ def render(template: str, results: Results, sections: Sequence[Section]) -> str:
         confidence={r.name: r.calibrated.max(axis=1) for r in results.models},
         sections=sections,
         missed=missed_images(results),
+        wrong_by_any=int(np.any([~r.correct for r in results.models], axis=0).sum()),
         drawing=make_drawing(results),
         script=(FOLDER / "js/errors.js").read_text(encoding="utf-8"),
     )

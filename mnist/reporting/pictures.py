@@ -14,6 +14,9 @@ from matplotlib.patches import Rectangle
 from mnist.reporting.charts import WIDTH, WRONG, Chart, new_figure, to_svg
 from mnist.reporting.results import Results
 
+# In metrics/examples the first scenes come before those with the most mistakes.
+FIRST_SCENES = 6
+
 
 def to_array(pixels: str) -> np.ndarray:
     """Return a square image, base64 of its bytes, as uint8 (side, side)."""
@@ -24,23 +27,21 @@ def to_array(pixels: str) -> np.ndarray:
 
 def first_scenes(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
     """Show the first scenes with what a detector found; None without a detector."""
-    return _scenes(results, "first_scenes", "The first of all scenes, whatever was found.", 0)
+    rule = "The first of all scenes, whatever was found."
+    return _scenes(results, "first_scenes", rule, slice(None, FIRST_SCENES))
 
 
 def worst_scenes(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
     """Show the scenes with the most mistakes of a detector; None without a detector."""
     rule = "Of all other scenes, those with the most mistakes."
-    return _scenes(results, "worst_scenes", rule, 1)
+    return _scenes(results, "worst_scenes", rule, slice(FIRST_SCENES, None))
 
 
-def _scenes(results: Results, name: str, rule: str, half: int) -> Chart | None:
-    """Show one half of the scenes in metrics/examples: the first ones, then the worst."""
+def _scenes(results: Results, name: str, rule: str, part: slice) -> Chart | None:
     result = next((r for r in results.models if "scenes" in r.examples), None)
-    if result is None:
+    scenes = result.examples["scenes"][part] if result else []
+    if result is None or not scenes:
         return None
-    scenes = result.examples["scenes"]
-    middle = math.ceil(len(scenes) / 2)
-    scenes = scenes[middle:] if half else scenes[:middle]
     found = [bool(box[-1]) for scene in scenes for box in scene["true"]]
     wrong = sum(not box[-1] for scene in scenes for box in scene["found"])
     figure, grid = new_grid(len(scenes), columns=3)
@@ -50,7 +51,7 @@ def _scenes(results: Results, name: str, rule: str, half: int) -> Chart | None:
         name,
         f"In these {len(scenes)} scenes {result.title} finds {sum(found)} of {len(found)} objects; "
         f"{wrong} boxes are wrong.",
-        f"{rule} Orange: boxes found right; red: wrong boxes; red and dashed: objects missed. "
+        f"{rule} Boxes found right in the model's colour; red: wrong; red and dashed: missed. "
         "Committed seed.",
         to_svg(figure, name),
     )
@@ -103,6 +104,7 @@ def attention(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
 
 def new_grid(count: int, columns: int) -> tuple[Figure, Sequence[Axes]]:
     """Make a figure of so many pictures, each with a title above it."""
+    columns = min(columns, count)
     rows = math.ceil(count / columns)
     figure, grid = new_figure((WIDTH // columns + 20) * rows, rows, columns, squeeze=False)
     for axes in grid.flat:

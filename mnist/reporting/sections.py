@@ -33,13 +33,16 @@ CONTENTS: dict[str, tuple[str, Sequence[Any], Sequence[Any]]] = {
 }
 LOG = ("Log of the trials, and of what was seen on the test split", "../docs/experiments.md")
 LINKS = {
-    "best": [LOG],
     "training": [
         ("All settings", "../params.yaml"),
         ("Figures behind this report", "../metrics/comparison.json"),
         ("Every training", "../metrics/seeds.csv"),
     ],
 }
+ROLLOUT = (
+    "Patches are the squares that the image is cut into. Attention rollout (Abnar & Zuidema, 2020) "
+    "adds up over all layers how much each contributes to the prediction."
+)
 # By the log, of the recipes for MNIST.
 SELECTION = (
     "Recipes were chosen on validation images, but test figures of earlier ones had been seen: 14 "
@@ -69,17 +72,25 @@ def make_sections(results: Results, comparison: Mapping[str, Any]) -> list[Secti
     said = comparison["verdict"] | {"training": _training(results)}
     selection = [SELECTION] if results.is_mnist else []
     said["best"] = [findings.title(results, comparison), *said["best"][1:], *selection]
+    links = LINKS | {"best": [LOG]} if results.is_mnist else LINKS
     sections = []
     for name, (question, makers, folded) in CONTENTS.items():
         charts = [chart for make in makers if (chart := make(results, comparison))]
         if name == "attention" and charts:
-            said[name] = [charts[0].alt]
+            said[name] = [charts[0].alt, ROLLOUT]
         if name in said:
             heading, *sentences = said[name]
-            made = [make(results, comparison) for make in folded]
-            links = LINKS.get(name, [])
+            made = [table for make in folded if (table := make(results, comparison)).rows]
             sections.append(
-                Section(name, question, heading.rstrip("."), sentences, charts, made, links)
+                Section(
+                    name,
+                    question,
+                    heading.rstrip("."),
+                    sentences,
+                    charts,
+                    made,
+                    links.get(name, []),
+                )
             )
     return sections
 
