@@ -168,8 +168,8 @@ def test_students_and_employees_are_told_apart(results: Results) -> None:
 
 
 def test_p_values_are_corrected_for_the_number_of_pairs(tmp_path: Path) -> None:
-    # 7 to 0 is significant for a single pair, not as one of three.
-    wrong = {"cnn": [], "vgg16": range(7), "vit": range(7, 14)}
+    # 6 to 0 is significant for a single pair, not as one of three.
+    wrong = {"cnn": [], "vgg16": range(6), "vit": range(6, 12)}
     pairs = compare(read(tmp_path, tuple(wrong), wrong=wrong))["pairs"]
     assert [(pair["better"], pair["worse"]) for pair in pairs] == [
         ("cnn", "vgg16"), ("cnn", "vit"), ("vgg16", "vit"),
@@ -363,7 +363,7 @@ def test_the_differences_shown_are_named(results: Results) -> None:
     assert compare(models)["verdict"]["differences"][0] == (
         "2 of 3 differences are shown: CNN is better than Faster R-CNN and VGG16."
     )
-    models = made(results, (range(20),), (range(25),))
+    models = made(results, (range(20),), (range(24),))
     assert compare(models)["verdict"]["differences"][0].startswith("No difference")
     assert "differences" not in compare(made(results, (range(20),)))["verdict"]
 
