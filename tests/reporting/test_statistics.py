@@ -174,7 +174,7 @@ def simulate(seed_effect: float, seeds: tuple[int, int], draws: int) -> tuple[fl
 def test_intervals_and_tests_hold_with_writers_and_seeds(
     seed_effect: float, seeds: tuple[int, int]
 ) -> None:
-    covered, rejected = simulate(seed_effect, seeds, draws=300)
+    covered, rejected = simulate(seed_effect, seeds, draws=500)
     assert 0.92 < covered < 0.98
     assert 0.02 < rejected < 0.08
 
