@@ -6,6 +6,8 @@ either may be empty.
 """
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mnist.errors import UserError
@@ -14,6 +16,7 @@ COLUMNS = (
     "model", "seed", "recipe", "weights_sha256",
     "accuracy", "f1_macro", "errors", "nll", "ece", "val_accuracy", "map", "corrupted",
 )  # fmt: skip
+OPTIONAL = ("map", "corrupted")  # empty where they were not measured
 ERROR_COLUMNS = ("model", "seed", "image", "predicted")
 Row = dict[str, str]
 Errors = dict[tuple[str, int], list[tuple[int, int]]]
@@ -21,40 +24,41 @@ Errors = dict[tuple[str, int], list[tuple[int, int]]]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """Read one row per training.
-
-    Raises:
-        UserError: the file is missing or damaged.
-    """
-    rows = _read(path)
-    try:
+    """Read one row per training. Raises UserError when the file is missing or damaged."""
+    rows = read_csv(path)
+    with reading(path):
         for row in rows:
-            row["model"], row["recipe"], row["weights_sha256"]
-            int(row["seed"]), int(row["errors"]), float(row["val_accuracy"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise _damaged(path, error) from None
+            row["model"], row["recipe"], row["weights_sha256"], int(row["seed"]), int(row["errors"])
+            for column in COLUMNS[4:]:
+                if row[column] or column not in OPTIONAL:
+                    float(row[column])
     return rows
 
 
 def read_errors(path: Path) -> Errors:
     """Read which images each training misclassifies; raises as `read_rows`."""
     errors: Errors = {}
-    try:
-        for row in _read(path):
+    rows = read_csv(path)
+    with reading(path):
+        for row in rows:
             key = row["model"], int(row["seed"])
             errors.setdefault(key, []).append((int(row["image"]), int(row["predicted"])))
-    except (KeyError, ValueError, TypeError) as error:
-        raise _damaged(path, error) from None
     return errors
 
 
-def _read(path: Path) -> list[Row]:
+def read_csv(path: Path) -> list[Row]:
+    """Read a CSV file, a dict per row. Raises UserError when it is missing."""
+    with reading(path), open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn the errors of reading `path` into a UserError that says how to restore it."""
     try:
-        with open(path, encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        yield
     except FileNotFoundError:
         raise UserError(f"{path} is missing; `git checkout {path}` restores it.") from None
-
-
-def _damaged(path: Path, error: Exception) -> UserError:
-    return UserError(f"{path} is damaged ({error}); `git checkout {path}` restores it.")
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+        hint = f"`git checkout {path}` restores it"
+        raise UserError(f"{path} is damaged ({error!r}); {hint}.") from None

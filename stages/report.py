@@ -5,24 +5,23 @@ from pathlib import Path
 from mnist.atomic_io import new_folder, write_json, write_text
 from mnist.errors import run
 from mnist.params import load_params
-from mnist.reporting.all_charts import make_charts
 from mnist.reporting.comparison import compare
 from mnist.reporting.page import render
 from mnist.reporting.results import read_results
+from mnist.reporting.sections import make_sections
 
 METRICS, REPORT = Path("metrics"), Path("report")
 
 
 def main() -> None:
-    params = load_params()
-    results = read_results(METRICS, params)
+    results = read_results(METRICS, load_params())
     comparison = compare(results)
-    charts = make_charts(results, comparison, params.report.errors_shown)
+    sections = make_sections(results, comparison)
     with new_folder(REPORT) as target:
-        for chart in charts:
-            write_text(target / f"figures/{chart.name}.svg", chart.svg)
+        for chart in (chart for section in sections for chart in section.charts):
+            write_text(target / f"figures/{chart.name}.svg", chart.file)
         for name, template in (("index.html", "page.html.j2"), ("README.md", "page.md.j2")):
-            write_text(target / name, render(template, results, comparison, charts))
+            write_text(target / name, render(template, results, sections))
     write_json(METRICS / "comparison.json", comparison)
 
 

@@ -1,183 +1,262 @@
 """metrics/comparison.json: the models compared with each other and, on MNIST, with the lab.
 
-The models are compared by their test errors, mean over the seeds that metrics/seeds.csv holds. What
-needs probabilities (ensemble, risk and coverage) is of the committed seed alone.
+Errors are means over the seeds that metrics/seeds.csv holds; what is of the committed seed alone,
+the weights at hand, is said to be. Rates are 0..1. Keys with * may be missing.
+
+- unit, units: what intervals and tests draw besides seeds, "writers" or "images", and how many
+- ranking, leaders: models by mean error; the best, and all that are not shown to be worse
+- seeds: of each model n, mean_error, ci95, std (None of one seed), errors, val_accuracy, f1_macro
+- pairs: of each two models better, worse, difference, ci95, p, p_holm
+- groups*: students and employees: images, writers, and mean_error and ci95 of each of the models
+- writers*: count, without_errors, and the share of all errors that the worst so many make
+- missed: how many images any and all models misclassify, mean over the choices of a training each;
+  in_all_trainings: the images that every training misclassifies, of so many trainings
+- corrected_labels*: errors of each model on the labels as people's votes correct them; read_by_all:
+  of in_all_trainings those that all trainings read as people do
+- ensembles: errors of a majority vote of so many voters: models (committed seeds), or the seeds of
+  one model
+- lab*: errors, lab_errors; p and p_holm are [lowest, highest], by which errors are common
+- cost: of each model train_tflop, parameters, train_seconds (None: not measured), ...
+- calibration: of each model ece, mean over the seeds; p and p_holm of the committed seed
+- set_aside: of each model the errors left without the least certain 2 %, committed seed
+- corrupted: images, leaders, pairs as above, and of each of the models n, mean_error and ci95
+- detectors*: of each map, mean over n trainings; precision, recall and scenes of the committed seed
+- verdict: sentences by section of the report; the first of each is its heading
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 import numpy as np
-from scipy.stats import fisher_exact
 
 from mnist.atomic_io import round_numbers
-from mnist.evaluation.metrics import classification_metrics
-from mnist.reporting import findings
+from mnist.data.writers import FIRST_STUDENT
+from mnist.reporting import findings, statistics
 from mnist.reporting.label_errors import CORRECTED, correct_labels
+from mnist.reporting.reference import LAB
 from mnist.reporting.results import STARTS_FROM, ModelResult, Results
-from mnist.reporting.statistics import (
-    bootstrap_errors,
-    bootstrap_p,
-    errors_left,
-    holm,
-    interval,
-    mcnemar,
-)
 
-SET_ASIDE = (0.0, 0.005, 0.01, 0.02)
+WORST_WRITERS = 10
+SET_ASIDE = 0.02
 
 
 def compare(results: Results) -> dict[str, Any]:
-    """Rank the models and test their differences; rates are 0..1, `verdict` is in words.
-
-    All figures are rounded as in metrics/comparison.json, and so are those in words.
-    """
+    """Return all of the above, rounded to six decimals, and so the figures in words."""
     models, labels = results.models, results.labels
-    resampled = bootstrap_errors({r.name: r.runs.wrong for r in models})
-    ranked = sorted(models, key=lambda r: r.runs.mean)
-    predicted = {r.name: r.predicted for r in models}
-    wrong = np.array([~r.correct for r in models])
+    writers = np.arange(len(labels)) if results.writers is None else results.writers
+    units = np.unique(writers, return_inverse=True)[1]
+    errors = {r.name: r.runs.wrong.mean(axis=0) for r in models}
+    seed_parts = {r.name: statistics.seed_part(r.runs.wrong, units) for r in models}
+    pairs = _pairs(errors, seed_parts, units)
     comparison: dict[str, Any] = {
-        "ranking": [result.name for result in ranked],
+        "unit": "images" if results.writers is None else "writers",
+        "units": int(units.max()) + 1,
+        "ranking": sorted(errors, key=lambda name: errors[name].mean()),
+        "leaders": _leaders(errors, pairs),
         "seeds": {
-            r.name: {
-                "n": r.runs.n,
-                "mean_error": r.runs.mean,
-                "std": r.runs.std,
-                "ci95": interval(resampled[r.name]),
-                "errors": r.runs.errors.tolist(),
-            }
+            r.name: _rate(errors[r.name], seed_parts[r.name], units)
+            | {"n": r.runs.n, "std": r.runs.std, "errors": r.runs.errors.tolist()}
+            | {key: _mean(r, key) for key in ("val_accuracy", "f1_macro")}
             for r in models
         },
-        "pairs": _pairs(ranked, resampled),
+        "pairs": pairs,
+        "missed": _missed(models),
+        "ensembles": _ensembles(models, labels),
         "cost": {r.name: _cost(r, results) for r in models},
-        "wrong_by_all": np.flatnonzero(wrong.all(axis=0)).tolist(),
-        "wrong_by_any": int(wrong.any(axis=0).sum()),
+        "calibration": _calibration(models),
+        "set_aside": {r.name: _least_certain_aside(r) for r in models},
         "corrupted": _corrupted(models),
-        "risk_coverage": {
-            r.name: risk_coverage(r.correct, r.calibrated.max(axis=1)) for r in models
-        },
     }
-    if len(models) > 1:
-        mean_probabilities = np.mean([r.calibrated for r in models], axis=0)
-        predicted["ensemble"] = mean_probabilities.argmax(axis=1)
-        scores = classification_metrics(labels, predicted["ensemble"], len(results.classes))
-        comparison["ensemble"] = {key: scores[key] for key in ("accuracy", "f1_macro", "errors")}
-        comparison["risk_coverage"]["ensemble"] = risk_coverage(
-            predicted["ensemble"] == labels, mean_probabilities.max(axis=1)
-        )
+    detectors = {r.name: _detector(r) for r in models if "map" in r.metrics}
+    comparison |= {"detectors": detectors} if detectors else {}
+    if results.writers is not None:
+        comparison["groups"] = _groups(models, results.writers)
+        comparison["writers"] = _writers(errors, units)
     if results.is_mnist:
         comparison["lab"] = _lab(models, len(labels))
-        truth, clear = correct_labels(labels)
-        missed = set(comparison["wrong_by_all"])
-        comparison["corrected_labels"] = {
-            "images": int(clear.sum()),
-            "errors": {n: int((classes != truth)[clear].sum()) for n, classes in predicted.items()},
-            # Of the images that all models misclassify, those that all read as corrected.
-            "read_by_all": [
-                image
-                for image, votes in CORRECTED.items()
-                if image in missed and all(r.predicted[image] == votes.digit for r in models)
-            ],
-        }
+        comparison["corrected_labels"] = _corrected_labels(models, comparison["missed"])
     comparison = round_numbers(comparison)
     comparison["verdict"] = findings.verdict(results, comparison)
     return comparison
 
 
-def risk_coverage(correct: np.ndarray, confidence: np.ndarray) -> list[dict[str, float]]:
-    """Count the `errors` left when each share of SET_ASIDE is put aside, the least certain first.
+def _rate(errors: np.ndarray, seeds: statistics.Part, units: np.ndarray) -> dict[str, Any]:
+    """Summarise the errors (images,), each a mean over seeds."""
+    rate = float(errors.mean())
+    return {
+        "mean_error": rate,
+        "ci95": statistics.interval(
+            rate, [statistics.unit_part(errors, units), seeds], len(errors)
+        ),
+    }
 
-    Args:
-        correct: bool (N,); confidence: (N,), 0..1.
+
+def _pairs(
+    errors: Mapping[str, np.ndarray], seeds: Mapping[str, statistics.Part], units: np.ndarray
+) -> list[dict[str, Any]]:
+    """Test the difference of each pair; `better` has the lower mean error, by chance or not."""
+    pairs: list[dict[str, Any]] = []
+    ranked = sorted(errors, key=lambda name: errors[name].mean())
+    for better, worse in combinations(ranked, 2):
+        gap = errors[worse] - errors[better]
+        parts = [statistics.unit_part(gap, units), seeds[better], seeds[worse]]
+        difference = float(gap.mean())
+        ci95, p = statistics.compare_means(difference, parts, len(gap))
+        names = {"better": better, "worse": worse}
+        pairs.append(names | {"difference": difference, "ci95": ci95, "p": p})
+    corrected = statistics.holm([pair["p"] for pair in pairs])
+    return [pair | {"p_holm": p} for pair, p in zip(pairs, corrected, strict=True)]
+
+
+def _leaders(errors: Mapping[str, np.ndarray], pairs: Sequence[Mapping[str, Any]]) -> list[str]:
+    best, *others = sorted(errors, key=lambda name: errors[name].mean())
+    worse = {p["worse"] for p in pairs if p["better"] == best and findings.is_shown(p)}
+    return [best, *(name for name in others if name not in worse)]
+
+
+def _mean(result: ModelResult, column: str) -> float | None:
+    values = result.runs.figure(column)
+    return None if values is None else float(values.mean())
+
+
+def _groups(models: Sequence[ModelResult], writers: np.ndarray) -> dict[str, Any]:
+    groups = {}
+    for group, chosen in (
+        ("students", writers >= FIRST_STUDENT),
+        ("employees", writers < FIRST_STUDENT),
+    ):
+        names, units = np.unique(writers[chosen], return_inverse=True)
+        wrong = {r.name: r.runs.wrong[:, chosen] for r in models}
+        groups[group] = {
+            "images": len(units),
+            "writers": len(names),
+            "models": {
+                name: _rate(of.mean(axis=0), statistics.seed_part(of, units), units)
+                for name, of in wrong.items()
+            },
+        }
+    return groups
+
+
+def _writers(errors: Mapping[str, np.ndarray], units: np.ndarray) -> dict[str, Any]:
+    totals = np.sort(np.bincount(units, np.sum(list(errors.values()), axis=0)))[::-1]
+    return {
+        "count": len(totals),
+        "without_errors": int((totals == 0).sum()),
+        "worst": WORST_WRITERS,
+        "share": float(totals[:WORST_WRITERS].sum() / (totals.sum() or 1)),
+    }
+
+
+def _missed(models: Sequence[ModelResult]) -> dict[str, Any]:
+    shares = np.array([r.runs.wrong.mean(axis=0) for r in models])  # of a model's trainings
+    return {
+        "by_any": float((1 - (1 - shares).prod(axis=0)).sum()),
+        "by_all": float(shares.prod(axis=0).sum()),
+        "in_all_trainings": np.flatnonzero((shares == 1).all(axis=0)).tolist(),
+        "trainings": sum(r.runs.n for r in models),
+    }
+
+
+def _corrected_labels(models: Sequence[ModelResult], missed: Mapping[str, Any]) -> dict[str, Any]:
+    truth, clear = correct_labels(models[0].labels)
+    as_people = np.all([(r.runs.predicted == truth).all(axis=0) for r in models], axis=0)
+    return {
+        "errors": {
+            r.name: float(((r.runs.predicted != truth) & clear).sum(axis=1).mean()) for r in models
+        },
+        "read_by_all": [i for i in missed["in_all_trainings"] if i in CORRECTED and as_people[i]],
+    }
+
+
+def _ensembles(models: Sequence[ModelResult], labels: np.ndarray) -> dict[str, Any]:
+    voters = {"models": np.array([r.predicted for r in models])}
+    voters |= {r.name: r.runs.predicted for r in models}
+    return {
+        name: {"voters": len(predicted), "errors": statistics.vote_errors(predicted, labels)}
+        for name, predicted in voters.items()
+        if len(predicted) > 2
+    }
+
+
+def _lab(models: Sequence[ModelResult], images: int) -> dict[str, dict[str, Any]]:
+    """Test the differences from the lab's trainings, one a model, of which only the rate is known.
+
+    As if one training of ours made the mean number of errors. Which of these the lab's made, too,
+    is not known, so that the p-values of McNemar's test can only be bounded.
     """
-    left = errors_left(correct, confidence)
-    return [
-        {"set_aside": share, "errors": int(left[round(share * len(correct))])}
-        for share in SET_ASIDE
-    ]
-
-
-def _pairs(ranked: Sequence[ModelResult], resampled: dict[str, np.ndarray]) -> list[dict[str, Any]]:
-    """Test each pair; `better` is the model with the lower mean error, whether by chance or not.
-
-    `p` is of the difference of the mean errors, over seeds and images together; `mcnemar` compares
-    the committed seeds on the same images.
-    """
-    pairs = list(combinations(ranked, 2))
-    differences = [resampled[worse.name] - resampled[better.name] for better, worse in pairs]
-    p_values = [bootstrap_p(difference) for difference in differences]
-    tests = [mcnemar(better.correct, worse.correct) for better, worse in pairs]
-    mcnemar_holm = holm([p for *_, p in tests])
-    bootstrap_holm = holm(p_values)
-    results = []
-    for i, (better, worse) in enumerate(pairs):
-        only_better, only_worse, exact = tests[i]
-        results.append(
-            {
-                "better": better.name,
-                "worse": worse.name,
-                "difference": worse.runs.mean - better.runs.mean,
-                "ci95": interval(differences[i]),
-                "p": p_values[i],
-                "p_holm": bootstrap_holm[i],
-                "mcnemar": {
-                    "only_better_correct": only_better,
-                    "only_worse_correct": only_worse,
-                    "p": exact,
-                    "p_holm": mcnemar_holm[i],
-                },
-            }
-        )
-    return results
+    lab: dict[str, dict[str, Any]] = {}
+    for r in models:
+        if r.name in LAB:
+            errors, theirs = round(r.runs.mean * images), round((1 - LAB[r.name]) * images)
+            p = statistics.mcnemar_bounds(errors, theirs, images)
+            lab[r.name] = {"errors": errors, "lab_errors": theirs, "p": p}
+    lowest, highest = (statistics.holm([of["p"][i] for of in lab.values()]) for i in (0, 1))
+    for of, low, high in zip(lab.values(), lowest, highest, strict=True):
+        of["p_holm"] = [low, high]
+    return lab
 
 
 def _cost(result: ModelResult, results: Results) -> dict[str, float | None]:
-    """Return what a model costs; None where it was not measured."""
+    """Return what a model costs; its training includes that of the model it starts from."""
     trained = [result, *(r for r in results.models if STARTS_FROM.get(result.name) == r.name)]
-    timings = [r.timing for r in trained if r.timing]
-    seconds = sum(timing["train_seconds"] for timing in timings)
-    speed = results.benchmark.get(result.name)
+    seconds = [r.benchmark["train_seconds"] for r in trained if r.benchmark]
+    measured = result.benchmark or {}
     return {
         "train_tflop": sum(r.training["train_tflop"] for r in trained),
-        "train_seconds": seconds if len(timings) == len(trained) else None,
-        "latency_ms": 1000 / speed["infer_images_per_second_b1"] if speed else None,
-        "batch_ms": 1000 / speed["infer_images_per_second_b256"] if speed else None,
+        "train_seconds": sum(seconds) if len(seconds) == len(trained) else None,
+        "latency_ms": measured.get("latency_ms"),
+        "images_per_second": measured.get("infer_images_per_second"),
         "parameters": result.details["parameters"],
         "mflop": result.details["flops"] / 1e6,
         "file_mb": result.details["file_bytes"] / 1e6,
     }
 
 
-def _corrupted(models: Sequence[ModelResult]) -> dict[str, dict[str, Any]]:
-    """Summarise the accuracies on corrupted images; a rank of 1 is the best model's."""
-    kinds = [kind for kind in models[0].robustness if kind != "none"]
-    accuracy = np.array([[r.robustness[kind] for kind in kinds] for r in models])
-    ranks = 1 + (accuracy[None] > accuracy[:, None]).sum(axis=1)
+def _calibration(models: Sequence[ModelResult]) -> dict[str, dict[str, Any]]:
+    p_values = [r.details["ece_p"] for r in models]
     return {
-        r.name: r.corrupted | {"mean_rank": float(rank.mean())}
-        for r, rank in zip(models, ranks, strict=True)
+        r.name: {"ece": _mean(r, "ece"), "p": p, "p_holm": p_holm}
+        for r, p, p_holm in zip(models, p_values, statistics.holm(p_values), strict=True)
     }
 
 
-def _lab(models: Sequence[ModelResult], images: int) -> dict[str, dict[str, Any]]:
-    """Test the differences from the lab's figures by Fisher's exact test on the counts of errors.
+def _least_certain_aside(result: ModelResult) -> int:
+    left = statistics.errors_left(result.correct, result.calibrated.max(axis=1))
+    return int(left[round(SET_ASIDE * len(result.labels))])
 
-    It assumes that the lab trained once and tested on as many images, of which only its rate is
-    known; `p_holm` is corrected for the number of models that the lab has a figure of.
+
+def _corrupted(models: Sequence[ModelResult]) -> dict[str, Any]:
+    """Compare the mean errors over the corruptions, of which all models see the same images.
+
+    The variance of the images is that of the committed seed. The mean is that over the seeds, and
+    their variance is added, where seeds.csv has it of every training of a model.
     """
-    known = [r for r in models if r.lab.accuracy is not None]
-    p_values = []
-    for r in known:
-        counts = [round(rate * images) for rate in (r.runs.mean, 1 - (r.lab.accuracy or 0))]
-        p_values.append(float(fisher_exact([[n, images - n] for n in counts]).pvalue))
+    errors, seeds, n = {}, {}, {}
+    for r in models:
+        of_kinds = [~correct for kind, correct in r.robustness.items() if kind != "none"]
+        wrong = np.mean(of_kinds, axis=0)
+        runs = r.runs.figure("corrupted")
+        runs = np.array([1 - wrong.mean()]) if runs is None else runs
+        between = runs.var(ddof=1) / len(runs) if len(runs) > 1 else 0.0
+        n[r.name] = len(runs)
+        seeds[r.name] = (between, between, len(runs) - 1 or np.inf)
+        errors[r.name] = wrong - wrong.mean() + 1 - runs.mean()
+    units = np.arange(len(wrong))
+    pairs = _pairs(errors, seeds, units)
     return {
-        r.name: {
-            "accuracy": 1 - r.runs.mean,
-            "lab_accuracy": r.lab.accuracy,
-            "p": p,
-            "p_holm": p_holm,
-        }
-        for r, p, p_holm in zip(known, p_values, holm(p_values), strict=True)
+        "images": len(units),
+        "leaders": _leaders(errors, pairs),
+        "pairs": pairs,
+        "models": {
+            name: {"n": n[name]} | _rate(of, seeds[name], units) for name, of in errors.items()
+        },
     }
+
+
+def _detector(result: ModelResult) -> dict[str, Any]:
+    figures = ("precision", "recall", "scenes", "scene_digits")
+    mean, n = _mean(result, "map"), result.runs.n
+    known = {"map": result.metrics["map"], "n": 1} if mean is None else {"map": mean, "n": n}
+    return known | {key: result.details[key] for key in figures}

@@ -1,9 +1,6 @@
 """Everything that git holds about the models, read for the report."""
 
-import csv
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from mnist.data.checksums import is_mnist
-from mnist.errors import UserError
+from mnist.data.writers import load_writers
 from mnist.params import Params
-from mnist.reporting.reference import LAB, LabResult
 from mnist.reporting.seeds import SeedRuns, read_seed_runs
 from mnist.reporting.style import Style, style
+from mnist.seed_files import read_csv, reading
 
 # The training of a model that starts from another's weights costs that one's training, too.
 STARTS_FROM = {"frcnn": "cnn"}
@@ -35,12 +32,9 @@ class ModelResult:
     predicted: np.ndarray  # (N,) -1 where a detector found nothing
     probabilities: np.ndarray  # (N, classes), before temperature scaling
     reliability: list[dict[str, str]]  # metrics/reliability/<model>.csv
-    robustness: dict[str, float]  # accuracy by corruption; "none": clean images
-    corrupted_images: int  # number of test images that were corrupted
-    corrupted: dict[str, Any]  # metrics/corrupted/<model>.json
-    attacks: list[dict[str, str]]  # metrics/attacks/<model>.csv; empty for a detector
+    robustness: dict[str, np.ndarray]  # by corruption, bool (digits,): which are read correctly
     examples: dict[str, Any]  # metrics/examples/<model>.json
-    timing: dict[str, Any] | None  # None where it is of other weights than those evaluated
+    benchmark: dict[str, Any] | None  # its part of metrics/benchmark.json; None: not measured
     runs: SeedRuns  # its trainings with several seeds
 
     @property
@@ -50,10 +44,6 @@ class ModelResult:
     @property
     def title(self) -> str:
         return self.style.title
-
-    @property
-    def lab(self) -> LabResult:
-        return LAB.get(self.name, LabResult())
 
     @property
     def correct(self) -> np.ndarray:
@@ -77,8 +67,10 @@ class Results:
     is_mnist: bool
     """whether MNIST's own reference figures, label errors and canvas apply"""
     models: tuple[ModelResult, ...]
-    benchmark: dict[str, Any]
-    """metrics/benchmark.json: figures by model, and `machine`; may be empty"""
+    machine: dict[str, Any]
+    """where metrics/benchmark.json was measured; empty where it was not"""
+    writers: np.ndarray | None
+    """(N,) who wrote each test image; None where it is not known"""
 
     @property
     def labels(self) -> np.ndarray:
@@ -87,7 +79,7 @@ class Results:
 
     @property
     def titles(self) -> dict[str, str]:
-        return {result.name: result.title for result in self.models} | {"ensemble": "Ensemble"}
+        return {result.name: result.title for result in self.models}
 
     def class_name(self, label: int, missing: str = "-") -> str:
         """Return the name of a class; `missing` for -1, where a detector found nothing."""
@@ -100,76 +92,60 @@ def read_results(metrics: Path, params: Params) -> Results:
     Raises:
         UserError: one is missing or damaged.
     """
-    timings = read_json(metrics / "timing.json")
-    models = tuple(_read_model(metrics, name, params, timings) for name in params.models)
+    machine = read_json(metrics / "benchmark.json")
+    benchmark = machine.pop("models", {})
+    models = tuple(_read_model(metrics, name, params, benchmark) for name in params.models)
+    mnist = is_mnist(models[0].labels)
     return Results(
         data=params.data.name,
         classes=tuple(params.data.classes),
-        is_mnist=is_mnist(models[0].labels),
+        is_mnist=mnist,
         models=models,
-        benchmark=read_json(metrics / "benchmark.json"),
+        machine=machine,
+        writers=load_writers("test").astype(int) if mnist else None,
     )
 
 
-def _read_model(metrics: Path, name: str, params: Params, timings: dict[str, Any]) -> ModelResult:
+def _read_model(metrics: Path, name: str, params: Params, benchmark: dict[str, Any]) -> ModelResult:
     path = metrics / f"predictions/{name}.csv"
-    with _reading(path):
+    with reading(path):
         predictions = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2, encoding="utf-8")
         labels, predicted = predictions[:, :2].astype(int).T
     path = metrics / f"robustness/{name}.csv"
-    corruptions = read_csv(path)
-    with _reading(path):
-        robustness = {row["corruption"]: float(row["accuracy"]) for row in corruptions}
-        corrupted_images = int(corruptions[0]["digits"])
+    robustness = {}
+    for row in read_csv(path):
+        with reading(path):
+            correct = np.ones(int(row["digits"]), dtype=bool)
+            correct[[int(digit) for digit in row["wrong"].split()]] = False
+            robustness[row["corruption"]] = correct
     path = metrics / f"curves/{name}.csv"
-    with _reading(path):
+    with reading(path):
         curve = [{key: float(value) for key, value in row.items()} for row in read_csv(path)]
-    examples = read_json(metrics / f"examples/{name}.json")
-    headline = read_json(metrics / f"test/{name}.json")
-    timing = timings.get(name)
-    if timing and timing["weights_sha256"] != examples["weights_sha256"]:
-        timing = None
+    headline, training, examples = (
+        read_json(metrics / f"{folder}/{name}.json") for folder in ("test", "train", "examples")
+    )
+    corrupted = np.mean([correct.mean() for kind, correct in robustness.items() if kind != "none"])
+    at_hand = headline | {"corrupted": corrupted, "val_accuracy": training["val_accuracy"]}
+    at_hand["weights_sha256"] = examples["weights_sha256"]
     return ModelResult(
         name=name,
         recipe=getattr(params, name).model_dump(),
         metrics=headline,
         details=read_json(metrics / f"details/{name}.json"),
-        training=read_json(metrics / f"train/{name}.json"),
+        training=training,
         curve=curve,
         labels=labels,
         predicted=predicted,
         probabilities=predictions[:, 2:],
         reliability=read_csv(metrics / f"reliability/{name}.csv"),
         robustness=robustness,
-        corrupted_images=corrupted_images,
-        corrupted=read_json(metrics / f"corrupted/{name}.json"),
-        attacks=read_csv(metrics / f"attacks/{name}.csv"),
         examples=examples,
-        timing=timing,
-        runs=read_seed_runs(
-            metrics, name, examples["weights_sha256"], predicted != labels, headline["f1_macro"]
-        ),
+        benchmark=benchmark.get(name),
+        runs=read_seed_runs(metrics, name, labels, predicted, at_hand),
     )
 
 
 def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON file. Raises UserError when it is missing or damaged."""
-    with _reading(path):
+    with reading(path):
         return json.loads(path.read_text(encoding="utf-8"))
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    """Read a CSV file, a dict per row. Raises UserError when it is missing."""
-    with _reading(path), open(path, encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    restore = f"restore it with `git checkout {path}`, or write it again with `dvc repro`"
-    try:
-        yield
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; {restore}.") from None
-    except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise UserError(f"{path} is damaged ({error}); {restore}.") from None

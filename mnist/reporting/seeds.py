@@ -1,7 +1,9 @@
-"""How much a model's test error varies with the seed."""
+"""The trainings of a model by the committed recipe, one per seed."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -13,12 +15,12 @@ from mnist.seed_files import read_errors, read_rows
 class SeedRuns:
     """The trainings of one model by the committed recipe, one per seed."""
 
+    predicted: np.ndarray
+    """int (n, images): the class that each training predicts"""
     wrong: np.ndarray
     """bool (n, images): which test images each training misclassifies"""
-    val_accuracy: np.ndarray
-    """(n,), 0..1; NaN where it is not known"""
-    f1_macro: np.ndarray
-    """(n,), on the test split, 0..1"""
+    rows: Sequence[Mapping[str, Any]]
+    """the row of metrics/seeds.csv of each training"""
 
     @property
     def n(self) -> int:
@@ -40,9 +42,18 @@ class SeedRuns:
         """Standard deviation of the test error over the seeds; None for one seed."""
         return float(self.errors.std(ddof=1)) if self.n > 1 else None
 
+    def figure(self, column: str) -> np.ndarray | None:
+        """Return a column of seeds.csv, (n,); None where it is not known of every training."""
+        values = [row.get(column, "") for row in self.rows]
+        return None if "" in values else np.array(values, dtype=float)
+
 
 def read_seed_runs(
-    folder: Path, model: str, weights_sha256: str, wrong_at_hand: np.ndarray, f1_at_hand: float
+    folder: Path,
+    model: str,
+    labels: np.ndarray,
+    predicted_at_hand: np.ndarray,
+    row_at_hand: Mapping[str, Any],
 ) -> SeedRuns:
     """Read the trainings of `model` by the recipe that gave the weights at hand.
 
@@ -51,29 +62,30 @@ def read_seed_runs(
 
     Args:
         folder: metrics/.
-        wrong_at_hand: bool (images,): which images the model at hand misclassifies.
-        f1_at_hand: its F1-score.
+        labels: (images,) the true classes.
+        predicted_at_hand: (images,) what the weights at hand predict.
+        row_at_hand: what seeds.csv would hold of them.
 
     Raises:
         UserError: a file is missing or damaged, or the two do not belong together.
     """
     of_model = [row for row in read_rows(folder / "seeds.csv") if row["model"] == model]
-    recipes = {row["recipe"] for row in of_model if row["weights_sha256"] == weights_sha256}
+    sha = row_at_hand["weights_sha256"]
+    recipes = {row["recipe"] for row in of_model if row["weights_sha256"] == sha}
     rows = [row for row in of_model if row["recipe"] in recipes]
     if not rows:
-        return SeedRuns(wrong_at_hand[None], np.array([np.nan]), np.array([f1_at_hand]))
+        predicted = predicted_at_hand[None]
+        return SeedRuns(predicted, predicted != labels, [row_at_hand])
     path = folder / "seed_errors.csv"
     errors = read_errors(path)
-    wrong = np.zeros((len(rows), len(wrong_at_hand)), dtype=bool)
+    predicted = np.tile(labels, (len(rows), 1))
     for i, row in enumerate(rows):
-        images = [image for image, _ in errors.get((model, int(row["seed"])), ())]
-        if len(images) != int(row["errors"]) or max(images, default=-1) >= wrong.shape[1]:
+        for image, answer in errors.get((model, int(row["seed"])), []):
+            if image < len(labels):
+                predicted[i, image] = answer
+        if (predicted[i] != labels).sum() != int(row["errors"]):
             raise UserError(
                 f"{path} does not belong to seeds.csv ({model}, seed {row['seed']}); "
                 f"`git checkout {folder}` restores both."
             )
-        wrong[i, images] = True
-    val_accuracy, f1_macro = (
-        np.array([float(row[column]) for row in rows]) for column in ("val_accuracy", "f1_macro")
-    )
-    return SeedRuns(wrong, val_accuracy, f1_macro)
+    return SeedRuns(predicted, predicted != labels, rows)

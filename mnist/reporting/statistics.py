@@ -1,25 +1,119 @@
-"""Whether models differ significantly on the same test images, and how precise a rate is."""
+"""How precise an error rate is, and whether two models differ, over test images and seeds.
 
-from collections.abc import Mapping, Sequence
+Another training makes other errors, and so do other images; images by one writer resemble each
+other. So the variance of a mean error has two parts, of units and of seeds. A unit is all images of
+a writer, or one image where writers are not known. All of it is arithmetic: nothing is resampled.
+"""
+
+from collections.abc import Sequence
 
 import numpy as np
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm, t
+
+Part = tuple[float, float, float]
+"""A part of a variance; the mean square that its uncertainty comes from, and the degrees of freedom
+of that (infinite: exact)."""
 
 
-def mcnemar(correct_a: np.ndarray, correct_b: np.ndarray) -> tuple[int, int, float]:
-    """Run the exact two-sided McNemar test (McNemar, 1947).
+def unit_part(errors: np.ndarray, units: np.ndarray) -> Part:
+    """Estimate the variance of a mean over images that is due to the choice of units.
+
+    This is the usual variance of a mean with clustered errors (Liang & Zeger, 1986).
 
     Args:
-        correct_a, correct_b: bool (N,), whether each prediction of the model is correct.
+        errors: (images,) of each image the error, mean over the seeds, or a difference of these.
+        units: int (images,) the unit of each, 0, 1, 2, ...
+    """
+    variance = _mean_square(errors - errors.mean(), units)
+    return variance, variance, float(units.max())
+
+
+def seed_part(wrong: np.ndarray, units: np.ndarray) -> Part:
+    """Estimate the variance of a mean over seeds that is due to the choice of seeds alone.
+
+    Seeds differ in single images, too. `unit_part` holds that interaction already, so it is
+    subtracted here, which may leave less than 0. Of one seed nothing can be estimated.
+
+    Args:
+        wrong: bool (seeds, images): which images each training misclassifies.
+    """
+    n = len(wrong)
+    if n == 1:
+        return 0.0, 0.0, np.inf
+    rates = wrong.mean(axis=1)
+    between = float(rates.var(ddof=1)) / n
+    rest = wrong - rates[:, None] - (wrong.mean(axis=0) - rates.mean())
+    interaction = sum(_mean_square(row, units) for row in rest) / (n - 1) / n
+    return between - interaction, between, n - 1.0
+
+
+def interval(rate: float, parts: Sequence[Part], images: int) -> list[float]:
+    """Return the 95 % interval [low, high] of an error rate, 0..1.
+
+    It is Wilson's, of as many independent images as have the same variance (Korn & Graubard, 1998,
+    proceed so with another interval). Without an error the images are taken as independent.
+    """
+    variance, freedom = _sum(parts)
+    count, quantile = float(images), norm.ppf(0.975)
+    if variance > 0:
+        count, quantile = rate * (1 - rate) / variance, t.ppf(0.975, freedom)
+    square = quantile**2 / count
+    half = quantile * np.sqrt(rate * (1 - rate) / count + square / count / 4)
+    low, high = ((rate + square / 2 + sign * half) / (1 + square) for sign in (-1, 1))
+    return [max(float(low), 0.0), min(float(high), 1.0)]
+
+
+def compare_means(
+    difference: float, parts: Sequence[Part], images: int
+) -> tuple[list[float], float]:
+    """Test whether a difference of two mean errors, paired by image, is 0.
+
+    To the variance comes that of one more image on which the models differ. So with one training
+    each, of independent images, p is between McNemar's exact one and the mid-p that Fagerland et
+    al. (2013) recommend; and models that differ on no image still have an interval.
+
+    Args:
+        parts: of its variance, those of the seeds of both models among them.
 
     Returns:
-        How many images only A classifies correctly, how many only B, and the probability of a
-        split at least as uneven if each of these images went to A or B by a fair coin.
+        The 95 % interval [low, high] of the difference, and the two-sided p-value of a t-test.
     """
-    only_a = int((correct_a & ~correct_b).sum())
-    only_b = int((correct_b & ~correct_a).sum())
-    p = binomtest(only_a, only_a + only_b).pvalue if only_a + only_b else 1.0
-    return only_a, only_b, float(p)
+    variance, freedom = _sum(parts)
+    variance = max(variance, 0.0) + 1 / images**2
+    half = t.ppf(0.975, freedom) * variance**0.5
+    p = 2 * t.sf(abs(difference) / variance**0.5, freedom)
+    return [difference - half, difference + half], float(p)
+
+
+def _mean_square(deviations: np.ndarray, units: np.ndarray) -> float:
+    totals = np.bincount(units, deviations)
+    return float((totals**2).sum()) * len(totals) / (len(totals) - 1) / len(deviations) ** 2
+
+
+def _sum(parts: Sequence[Part]) -> tuple[float, float]:
+    """Return the variance and its degrees of freedom (Satterthwaite, 1946)."""
+    variance = sum(part for part, _, _ in parts)
+    uncertainty = sum(square**2 / freedom for _, square, freedom in parts)
+    return variance, max(variance**2 / uncertainty, 1.0) if uncertainty else np.inf
+
+
+def mcnemar(only_a: int, only_b: int) -> float:
+    """Return the p-value of the exact two-sided McNemar test (McNemar, 1947).
+
+    Args:
+        only_a, only_b: how many images only model A, or only B, classifies correctly.
+
+    Returns:
+        The probability of a split at least as uneven, were each of these A's or B's by a fair coin.
+    """
+    return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
+
+
+def mcnemar_bounds(errors_a: int, errors_b: int, images: int) -> list[float]:
+    """Return the lowest and highest p of McNemar's test, whichever errors two models share."""
+    shared = range(max(0, errors_a + errors_b - images), min(errors_a, errors_b) + 1)
+    p_values = [mcnemar(errors_b - common, errors_a - common) for common in shared]
+    return [min(p_values), max(p_values)]
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
@@ -36,58 +130,17 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
-def bootstrap_errors(
-    wrong: Mapping[str, np.ndarray], resamples: int = 10_000, seed: int = 0
-) -> dict[str, np.ndarray]:
-    """Resample the test images and the seeds together (Owen, 2007, "The pigeonhole bootstrap").
-
-    Each resample draws as many images as there are, with replacement, the same for all models, and
-    of each model n - 1 of its n trainings, which makes the variance between seeds unbiased (Rao &
-    Wu, 1988). Of a model with one training only the images are drawn. The intervals tend to be a
-    little too wide, since chance that is due to the seed and the image together counts twice.
+def vote_errors(predicted: np.ndarray, labels: np.ndarray) -> int:
+    """Count the errors of a majority vote; a tie for the most votes is an error.
 
     Args:
-        wrong: bool (n, images) of each model: which images each of its trainings misclassifies.
-
-    Returns:
-        (resamples,) the mean error of each model, 0..1.
+        predicted: int (voters, images); labels: int (images,).
     """
-    random = np.random.default_rng(seed)
-    images = next(iter(wrong.values())).shape[1]
-    # Images that no training misclassifies count 0 in every resample; one cell is enough for them.
-    missed = np.any([of_model.any(axis=0) for of_model in wrong.values()], axis=0)
-    rest = 1 - missed.sum() / images
-    cells = np.append(np.full(missed.sum(), 1 / images), rest)
-    counts = random.multinomial(images, cells / cells.sum(), size=resamples)[:, :-1]
-    errors = {}
-    for name, of_model in wrong.items():
-        rates = counts @ of_model[:, missed].T / images  # (resamples, n)
-        n = len(of_model)
-        drawn = random.integers(0, n, size=(resamples, max(n - 1, 1)))
-        errors[name] = np.take_along_axis(rates, drawn, axis=1).mean(axis=1)
-    return errors
-
-
-def interval(values: np.ndarray) -> list[float]:
-    """Return the 95 % percentile interval of resampled values."""
-    return np.quantile(values, [0.025, 0.975]).tolist()
-
-
-def bootstrap_p(differences: np.ndarray) -> float:
-    """Return the two-sided p-value of the hypothesis that the difference is 0.
-
-    Where two models differ on a few images only, it is too small: with four images, all in favour
-    of one model, it is 0.04, and McNemar's exact one 0.125.
-
-    Args:
-        differences: (resamples,) of a difference.
-
-    Returns:
-        Twice the share of resamples on the rarer side of 0, at most 1; at least
-        2 / (resamples + 1), since so few resamples cannot show less.
-    """
-    rarer = min((differences <= 0).sum(), (differences >= 0).sum())
-    return min(1.0, 2 * (int(rarer) + 1) / (len(differences) + 1))
+    others = [
+        np.where(labels == answer, 0, (predicted == answer).sum(axis=0))
+        for answer in np.unique(predicted)
+    ]
+    return int(((predicted == labels).sum(axis=0) <= np.max(others, axis=0)).sum())
 
 
 def errors_left(correct: np.ndarray, confidence: np.ndarray) -> np.ndarray:

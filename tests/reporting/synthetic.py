@@ -17,31 +17,24 @@ from mnist.seed_files import COLUMNS, ERROR_COLUMNS
 from tests.conftest import ROOT
 
 MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
-TIMING = {
-    "train_seconds": 183.2,
-    "peak_memory_mb": 1003.6,
-    "device": "cpu",
-    "cpu": "Z80",
-    "threads": 2,
-    "portable": True,
-    "world_size": 1,
-    "torch": "2.14",
-}
 BENCHMARK = {
-    "train_images_per_second": 2500,
-    "infer_images_per_second_b1": 500,
-    "infer_images_per_second_b256": 8000,
-    "gflop_per_image": 0.08,
-    "speedup": 1.4,
+    "step_seconds": 0.1,
+    "steps": 1000,
+    "train_seconds": 100.0,
+    "train_images_per_second": 1280.0,
+    "latency_ms": 2.0,
+    "infer_images_per_second": 8000.0,
+    "operations_per_step": 200,
 }
 MACHINE = {
-    "processor": "Xeon, 2 cores",
+    "cpu": "Z80",
+    "cores": 2,
+    "device": "cpu",
     "threads": 2,
+    "portable": True,
     "torch": "2.14",
-    "python": "3.11",
-    "system": "Linux",
-    "rounds": 5,
 }
+CORRUPTED = 50  # images
 
 
 def make_params(models: Sequence[str] = MODELS, **data: Any) -> Params:
@@ -62,9 +55,9 @@ def grey(level: int, side: int = 28) -> str:
     return base64.b64encode(bytes([level]) * side**2).decode()
 
 
-def corruption_accuracy(number: int, kind: str) -> float:
-    """Accuracy of the model of that number in the list, different for each corruption."""
-    return round(0.9 - 0.03 * ["none", *CORRUPTIONS].index(kind) - 0.001 * number, 4)
+def corruption_errors(number: int, kind: str) -> int:
+    """How many of CORRUPTED images the model of that number in the list misclassifies."""
+    return number + 2 * ["none", *CORRUPTIONS].index(kind)
 
 
 def write_metrics(
@@ -82,11 +75,8 @@ def write_metrics(
     """
     classes = max(labels) + 1
     wrong = wrong or {name: range(i + 1) for i, name in enumerate(models)}
-    write_json(folder / "benchmark.json", dict.fromkeys(models, BENCHMARK) | {"machine": MACHINE})
-    write_json(
-        folder / "timing.json", {n: TIMING | {"weights_sha256": f"sha of {n}"} for n in models}
-    )
-    write_seeds(folder, {(name, 1): wrong[name] for name in models})
+    write_json(folder / "benchmark.json", MACHINE | {"models": dict.fromkeys(models, BENCHMARK)})
+    write_seeds(folder, {(name, 1): wrong[name] for name in models}, labels=labels)
     for number, name in enumerate(models):
         predicted = np.array(labels)
         for i in wrong[name]:
@@ -112,21 +102,26 @@ def write_seeds(
     folder: Path,
     wrong: Mapping[tuple[str, int], Sequence[int]],
     recipes: Mapping[tuple[str, int], str] | None = None,
+    labels: Sequence[int] = tuple(range(10)) * 10,
+    **figures: Any,
 ) -> None:
     """Write seeds.csv and seed_errors.csv: a training per model and seed; seed 1 is at hand.
 
     Args:
-        wrong: images that each training misclassifies.
+        wrong: images that each training misclassifies, each as the next class.
         recipes: those that are not `recipe`.
+        figures: other columns than the usual; a value for all, or one of each seed.
     """
     rows, errors = [], []
+    figures = {"val_accuracy": 0.99, "ece": 0.002, "map": "", "corrupted": ""} | figures
     for (model, seed), images in wrong.items():
         sha = f"sha of {model}" if seed == 1 else f"{model} of seed {seed}"
-        figures = {"model": model, "seed": seed, "weights_sha256": sha, "errors": len(images)}
-        figures |= {"recipe": (recipes or {}).get((model, seed), "recipe"), "val_accuracy": 0.99}
-        figures |= {"f1_macro": 1 - len(images) / 100}
-        rows.append([figures.get(column, 0.5) for column in COLUMNS])
-        errors += [(model, seed, image, 0) for image in images]
+        row = {"model": model, "seed": seed, "weights_sha256": sha, "errors": len(images)}
+        row |= {"recipe": (recipes or {}).get((model, seed), "recipe")}
+        row |= {"f1_macro": 1 - len(images) / 100}
+        row |= {key: of[seed] if isinstance(of, dict) else of for key, of in figures.items()}
+        rows.append([row.get(column, 0.5) for column in COLUMNS])
+        errors += [(model, seed, i, (labels[i] + 1) % (max(labels) + 1)) for i in images]
     write_csv(folder / "seeds.csv", ",".join(COLUMNS), rows)
     write_csv(folder / "seed_errors.csv", ",".join(ERROR_COLUMNS), errors)
 
@@ -144,7 +139,7 @@ def _write_model(
     classes = probabilities.shape[1]
     metrics = {"accuracy": accuracy, "f1_macro": accuracy, "errors": errors}
     metrics |= {"nll": 0.02, "ece": 0.001}
-    details = {
+    details: dict[str, Any] = {
         "accuracy_ci95_low": accuracy - 0.01,
         "accuracy_ci95_high": min(1.0, accuracy + 0.01),
         "nll_raw": 0.06,
@@ -152,11 +147,12 @@ def _write_model(
         "brier_raw": 0.012,
         "ece_raw": 0.047,
         "ece_null95": 0.003,
+        "ece_p": 0.4,
         "temperature": 0.5,
         "parameters": 196698 + number,
         "flops": 27568000 * (number + 1),
         "file_bytes": 791856,
-        "uci_digits": {"digits": 1797, "accuracy": 0.95},
+        "least_confidence": 0.4,
     }
     examples: dict[str, Any] = {
         "weights_sha256": f"sha of {name}",
@@ -175,6 +171,7 @@ def _write_model(
     if name == "frcnn":
         metrics |= {"missed": 0, "map": 0.919, "map_50": 0.994, "map_75": 0.988}
         details["map_per_digit"] = {str(label): 0.9 for label in range(classes)}
+        details |= {"scenes": 2000, "scene_digits": 6000, "precision": 0.98, "recall": 0.97}
         examples["scenes"] = [
             {
                 "pixels": grey(0, 64),
@@ -183,16 +180,16 @@ def _write_model(
             }
         ]
     corruptions = ["none", *CORRUPTIONS]
-    attacks = [("fgsm", 0, 1, 20), ("fgsm", 0.1, 0.8, 20), ("pgd", 0.1, 0.5, 20)]
     write_json(folder / f"test/{name}.json", metrics)
     write_json(folder / f"details/{name}.json", details)
     training = {"epochs": 0.9, "train_samples": 100, "train_tflop": number + 1}
+    training |= {"train_loss": 0.3, "val_loss": 0.1, "val_accuracy": 0.99}
     write_json(folder / f"train/{name}.json", training)
     write_json(folder / f"examples/{name}.json", examples)
     write_csv(
         folder / f"curves/{name}.csv",
         "epoch,train_loss,val_loss,val_accuracy,val_digits",
-        [(0.9 * i / 8, 1 / i, 0.5 / i, 1 - 0.1 / i, 1000 if i < 8 else 5000) for i in range(1, 9)],
+        [(0.9 * i / 8, 1 / i, 0.5 / i, 1 - 0.1 / i, 5000) for i in range(1, 9)],
     )
     write_csv(
         folder / f"predictions/{name}.csv",
@@ -202,16 +199,10 @@ def _write_model(
     bins = [("none", 0.6, 0.9, 10), ("none", 0.9, 1, 10)]
     bins += [("temperature", confidence, 0.9, 7) for confidence in (0.5, 0.8, 0.9)]
     write_csv(folder / f"reliability/{name}.csv", "scaling,confidence,accuracy,count", bins)
-    write_csv(
-        folder / f"robustness/{name}.csv",
-        "corruption,severity,accuracy,digits",
-        [(k, int(k != "none"), corruption_accuracy(number, k), 50) for k in corruptions],
-    )
-    corrupted = {"mean": 0.6 - number / 100, "mean_ci95": [0.5, 0.7]}
-    corrupted |= {"median": 0.5, "median_ci95": [0.4, 0.6]}
-    write_json(folder / f"corrupted/{name}.json", corrupted)
-    write_csv(
-        folder / f"attacks/{name}.csv",
-        "attack,eps,accuracy,digits",
-        [] if name == "frcnn" else attacks,
-    )
+    rows = []
+    for kind in corruptions:
+        wrong = range(corruption_errors(number, kind))
+        accuracy = 1 - len(wrong) / CORRUPTED
+        rows.append((kind, int(kind != "none"), accuracy, CORRUPTED, " ".join(map(str, wrong))))
+    header = "corruption,severity,accuracy,digits,wrong"
+    write_csv(folder / f"robustness/{name}.csv", header, rows)

@@ -1,64 +1,203 @@
-"""The tests of significance agree with statsmodels and with sums done by hand."""
+"""Intervals and tests agree with other computations, and hold what they promise in simulations."""
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from statsmodels.stats import contingency_tables, multitest
+from scipy.special import expit
+from scipy.stats import binom, binomtest, norm
+from statsmodels.regression.linear_model import OLS
 
-from mnist.reporting.statistics import bootstrap_errors, bootstrap_p, holm, interval, mcnemar
-
-
-def answers(both: int, only_a: int, only_b: int, neither: int) -> tuple[np.ndarray, np.ndarray]:
-    counts = [both, only_a, only_b, neither]
-    return np.repeat([True, True, False, False], counts), np.repeat([True, False] * 2, counts)
-
-
-@given(only_a=st.integers(0, 60), only_b=st.integers(0, 60))
-def test_mcnemar_agrees_with_statsmodels(only_a: int, only_b: int) -> None:
-    expected = contingency_tables.mcnemar([[90, only_a], [only_b, 5]], exact=True).pvalue
-    found_a, found_b, p = mcnemar(*answers(90, only_a, only_b, 5))
-    assert (found_a, found_b) == (only_a, only_b)
-    assert p == pytest.approx(min(expected, 1.0))
+from mnist.data.writers import load_writers
+from mnist.reporting.statistics import (
+    compare_means,
+    errors_left,
+    holm,
+    interval,
+    mcnemar,
+    mcnemar_bounds,
+    seed_part,
+    unit_part,
+    vote_errors,
+)
 
 
-def test_mcnemar_of_six_to_none_by_hand() -> None:
-    assert mcnemar(*answers(9, 0, 6, 1))[2] == pytest.approx(2 / 2**6)  # all heads or all tails
-    assert mcnemar(*answers(9, 0, 0, 1))[2] == 1
+def wrong_at(*positions: int, images: int) -> np.ndarray:
+    wrong = np.zeros(images)
+    wrong[list(positions)] = 1
+    return wrong
 
 
-@settings(max_examples=15)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
-def test_holm_agrees_with_statsmodels(p_values: list[float]) -> None:
-    expected = multitest.multipletests(p_values, method="holm")[1]
-    assert holm(p_values) == pytest.approx(expected.tolist())
+# --- parts of a variance
 
 
-def test_the_bootstrap_has_the_variance_of_images_and_of_seeds() -> None:
+def test_the_part_of_the_units_is_the_cluster_robust_variance() -> None:
     random = np.random.default_rng(0)
-    # Every training misclassifies images of its own, so images and seeds vary independently.
-    rates = np.array([0.02, 0.03, 0.04, 0.05])
-    wrong = random.random((4, 5000)) < rates[:, None]
-    errors = bootstrap_errors({"cnn": wrong, "vit": wrong[:1]}, resamples=4000)
-    p = wrong[0].mean()
-    assert errors["vit"].std() == pytest.approx((p * (1 - p) / 5000) ** 0.5, rel=0.1)
-    means = wrong.mean(axis=1)
-    between = means.var(ddof=1) / 4
-    assert errors["cnn"].mean() == pytest.approx(means.mean(), rel=0.02)
-    assert errors["cnn"].var() == pytest.approx(between, rel=0.15)
+    units = np.sort(random.integers(0, 40, 500))
+    errors = random.random(500) + random.random(40)[units]
+    fit = OLS(errors, np.ones(500)).fit(cov_type="cluster", cov_kwds={"groups": units})
+    variance, _, freedom = unit_part(errors, units)
+    assert variance == pytest.approx(fit.cov_params().item())
+    assert freedom == 39
+    single, _, _ = unit_part(errors, np.arange(500))
+    assert single == pytest.approx(errors.var(ddof=1) / 500)
 
 
-def test_the_bootstrap_draws_the_same_images_for_all_models() -> None:
-    wrong = np.random.default_rng(1).random((1, 1000)) < 0.1
-    errors = bootstrap_errors({"a": wrong, "b": wrong}, resamples=500)
-    np.testing.assert_array_equal(errors["a"], errors["b"])
-    assert errors["a"].std() > 0
+def test_the_part_of_the_seeds_is_that_of_an_analysis_of_variance() -> None:
+    random = np.random.default_rng(1)
+    wrong = random.random((4, 300)) < random.random(300) * np.array([[0.1], [0.3], [0.2], [0.5]])
+    cells = wrong.astype(float)
+    rows, columns, mean = cells.mean(axis=1), cells.mean(axis=0), cells.mean()
+    seeds = 300 * ((rows - mean) ** 2).sum() / 3
+    rest = sum(
+        (cells[s, i] - rows[s] - columns[i] + mean) ** 2 for s in range(4) for i in range(300)
+    )
+    part, between, freedom = seed_part(wrong, np.arange(300))
+    assert part == pytest.approx((seeds - rest / (3 * 299)) / (4 * 300))
+    assert between == pytest.approx(seeds / (4 * 300))
+    assert freedom == 3
+    assert seed_part(wrong[:1], np.arange(300))[0] == 0  # of one seed nothing is known
 
 
-def test_a_p_value_of_the_bootstrap() -> None:
-    assert bootstrap_p(np.arange(1, 1000)) == pytest.approx(2 / 1000)
-    assert bootstrap_p(np.linspace(-1, 1, 999)) == 1
-    assert bootstrap_p(np.zeros(999)) == 1
-    assert bootstrap_p(np.arange(-24, 975)) == pytest.approx(2 * 26 / 1000)
-    low, high = interval(np.linspace(0, 1, 1001))
-    assert (low, high) == pytest.approx((0.025, 0.975))
+# --- intervals
+
+
+@pytest.mark.parametrize("errors", [0, 3, 60, 600])
+def test_the_interval_of_independent_images_is_wilsons(errors: int) -> None:
+    wrong = wrong_at(*range(errors), images=600)
+    found = interval(errors / 600, [unit_part(wrong, np.arange(600))], 600)
+    expected = binomtest(errors, 600).proportion_ci(0.95, method="wilson")
+    assert found == pytest.approx([expected.low, expected.high], rel=0.01, abs=1e-12)
+    assert found[1] > 0.005
+
+
+# --- tests
+
+
+@pytest.mark.parametrize(("only_a", "only_b"), [(3, 0), (5, 0), (6, 0), (12, 3), (30, 14)])
+def test_on_single_trainings_p_is_between_mcnemars_exact_one_and_the_mid_p(
+    only_a: int, only_b: int
+) -> None:
+    gap = np.zeros(1000)
+    gap[:only_a], gap[only_a : only_a + only_b] = 1, -1
+    (low, high), p = compare_means(gap.mean(), [unit_part(gap, np.arange(1000))], 1000)
+    exact = mcnemar(only_a, only_b)
+    assert exact - binom.pmf(only_b, only_a + only_b, 0.5) < p < exact
+    assert low < gap.mean() < high
+    assert (low > 0) == (p < 0.05)
+
+
+def test_models_that_never_differ_do_not_differ_significantly() -> None:
+    nothing = np.zeros(100)
+    (low, high), p = compare_means(0.0, [unit_part(nothing, np.arange(100))], 100)
+    assert p == 1
+    assert low == -high < -0.01
+
+
+def test_mcnemars_test_is_bounded_by_how_many_errors_are_common() -> None:
+    # 2 and 5 errors in 10 images; 2, 1 or none are common: 0 to 3, 1 to 4 or 2 to 5.
+    assert mcnemar_bounds(2, 5, 10) == pytest.approx([2 / 2**3, 2 * (1 + 7 + 21) / 2**7])
+    # Of 6 images not all errors can be different: 0 to 3 or 1 to 4.
+    assert mcnemar_bounds(2, 5, 6) == pytest.approx([2 / 2**3, 2 * (1 + 5) / 2**5])
+    assert mcnemar_bounds(3, 3, 10) == [1, 1]
+
+
+def test_holms_correction_by_hand() -> None:
+    # 0.01 times 4; 0.02 times 3; 0.03 times 2, as large as the one before; 0.8 times 1.
+    assert holm([0.8, 0.01, 0.03, 0.02]) == pytest.approx([0.8, 0.04, 0.06, 0.06])
+    # 0.04 times 1 would be less than 0.03 times 2, so it is as large; none is above 1.
+    assert holm([0.04, 0.03]) == pytest.approx([0.06, 0.06])
+    assert holm([0.7, 0.6]) == [1, 1]
+
+
+# --- simulations
+
+
+class Population:
+    """Models with the same mean error, tested on digits of writers as many as MNIST's.
+
+    The logit of the probability of an error is a sum of normal effects of writer, image and seed
+    and of their interactions. With these, models make about as many errors as ours, of which as
+    many are common, and the design effect of the writers is 1.9.
+    """
+
+    mean, writer, image, image_model, writer_model, image_seed = -22, 3, 7, 3, 1, 1.5
+    writers = np.unique(load_writers("test"), return_inverse=True)[1]
+
+    def __init__(self, seed_effect: float) -> None:
+        self.seed = seed_effect
+        self.random = np.random.default_rng(1)
+
+    def true_error(self) -> float:
+        """The mean error over all writers, images and seeds there could be."""
+        effects = (self.writer, self.image, self.image_model, self.writer_model, self.image_seed)
+        deviates = np.linspace(-8, 8, 10_001)
+        errors = expit(self.mean + np.linalg.norm((*effects, self.seed)) * deviates)
+        return float(np.average(errors, weights=norm.pdf(deviates)))
+
+    def draw(self, *seeds: int) -> list[np.ndarray]:
+        """Test models with so many trainings on the same images; bool (seeds, images) of each."""
+        logits = self.mean + self.effect(self.writer, self.image)
+        tested = []
+        for n in seeds:
+            model = logits + self.effect(self.writer_model, self.image_model)
+            likely = np.flatnonzero(model > -13)  # all others are always classified correctly
+            noise = self.random.normal(0, self.image_seed, (n, len(likely)))
+            noise += self.random.normal(0, self.seed, (n, 1))
+            wrong = np.zeros((n, len(model)), dtype=bool)
+            wrong[:, likely] = self.random.random(noise.shape) < expit(model[likely] + noise)
+            tested.append(wrong)
+        return tested
+
+    def effect(self, writer: float, image: float) -> np.ndarray:
+        of_writers = self.random.normal(0, writer, self.writers.max() + 1)
+        return of_writers[self.writers] + self.random.normal(0, image, len(self.writers))
+
+
+def simulate(seed_effect: float, seeds: tuple[int, int], draws: int) -> tuple[float, float]:
+    """Return how often the interval of a mean error holds the true one, and how often two models
+    that are equally good are found to differ.
+    """
+    population = Population(seed_effect)
+    units, truth = population.writers, population.true_error()
+    covered = rejected = 0
+    for _ in range(draws):
+        a, b = population.draw(*seeds)
+        parts = [seed_part(wrong, units) for wrong in (a, b)]
+        errors, gap = a.mean(axis=0), a.mean(axis=0) - b.mean(axis=0)
+        low, high = interval(float(errors.mean()), [unit_part(errors, units), parts[0]], len(units))
+        covered += low <= truth <= high
+        _, p = compare_means(float(gap.mean()), [unit_part(gap, units), *parts], len(units))
+        rejected += p < 0.05
+    return covered / draws, rejected / draws
+
+
+@pytest.mark.parametrize(("seed_effect", "seeds"), [(0, (5, 5)), (1, (5, 3))])
+def test_intervals_and_tests_hold_with_writers_and_seeds(
+    seed_effect: float, seeds: tuple[int, int]
+) -> None:
+    covered, rejected = simulate(seed_effect, seeds, draws=500)
+    assert 0.92 < covered < 0.98
+    assert 0.02 < rejected < 0.08
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [(5, 5), (5, 3)])
+def test_intervals_cover_95_percent_and_tests_err_in_5(seeds: tuple[int, int]) -> None:
+    covered, rejected = simulate(0, seeds, draws=4000)
+    assert 0.93 < covered < 0.97
+    assert 0.04 < rejected < 0.06
+
+
+# --- votes and confidence
+
+
+def test_a_vote_is_wrong_where_the_label_has_no_majority() -> None:
+    labels = np.array([1, 1, 1, 1, 1])
+    #                     right, right, tie, outvoted, 2 of 5 but the most
+    predicted = np.array([[1, 1, 1, 1, 1], [1, 1, 2, 2, 1], [1, 1, 1, 2, 2], [1, 2, 2, -1, 3],
+                          [1, 3, 3, -1, -1]])  # fmt: skip
+    assert vote_errors(predicted, labels) == 2
+
+
+def test_errors_are_counted_among_the_most_certain() -> None:
+    correct = np.array([False, True, True, False, True])
+    assert errors_left(correct, np.array([0.1, 0.9, 0.4, 0.3, 0.2])).tolist() == [2, 1, 1, 0, 0, 0]
