@@ -1,11 +1,10 @@
 """The detector is torchvision's Faster R-CNN, predicts as it does, and learns."""
 
 import copy
-from typing import Any
 
 import pytest
 import torch
-from torchvision.ops import MultiScaleRoIAlign, box_iou
+from torchvision.ops import box_iou
 
 from mnist.data.scenes import Scenes, make_scenes
 from mnist.models.frcnn import (
@@ -39,13 +38,6 @@ PARAMS = small_params(
 
 def build(seed: int = 0) -> DigitDetector:
     return small_model("frcnn", PARAMS, seed)
-
-
-def test_it_can_find_every_digit_of_a_full_scene() -> None:
-    params = small_params()
-    model = small_model("frcnn", params)
-    for heads in (model.roi_heads, model.crop_heads):
-        assert heads.detections_per_img > 2 * params.frcnn.scenes.digits_max  # and some in doubt
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +80,11 @@ def test_it_overfits_8_scenes(trained: DigitDetector, scenes: Scenes) -> None:
     assert knows(trained, scenes)
 
 
-@pytest.mark.parametrize("stages", [1, 2])
-def test_classify_gives_the_label_of_the_top_box(trained: DigitDetector, stages: int) -> None:
+def test_classify_gives_the_label_of_the_top_box(trained: DigitDetector) -> None:
     trained = copy.deepcopy(trained)
-    if stages == 1:
-        trained.crop_heads = None
-    else:  # otherwise the second stage may prefer another box than the best of the first
-        trained.roi_heads.detections_per_img = 1
-    images, _ = as_tensors(slice(40))
+    # Otherwise the second stage may prefer another box than the best of the first.
+    trained.roi_heads.detections_per_img = 1
+    images, labels = as_tensors(slice(40))
     logits, found = classify_digits(trained, images, batch_size=7)
     with torch.no_grad():
         expected = trained(list(centred(to_input(images), 48)))
@@ -103,15 +92,9 @@ def test_classify_gives_the_label_of_the_top_box(trained: DigitDetector, stages:
         prediction["labels"][0].item() - 1 if len(prediction["labels"]) else -1
         for prediction in expected
     ]
-    given = logits.argmax(dim=1).where(found, -1)
+    assert logits.argmax(dim=1).where(found, -1).tolist() == tops
     assert found.sum() > 10
-    assert given.tolist() == tops
-
-
-def test_classify_reads_the_digits_it_has_learnt(trained: DigitDetector) -> None:
-    images, labels = as_tensors(slice(12))
-    logits, found = classify_digits(trained, images, batch_size=12)
-    assert ((logits.argmax(dim=1) == labels) & found).sum() > 6  # chance is 1 or 2
+    assert ((logits.argmax(dim=1) == labels) & found)[:12].sum() > 6  # those it learnt
 
 
 def test_nothing_is_found_in_an_empty_image(trained: DigitDetector) -> None:
@@ -147,18 +130,9 @@ def test_roi_align_looks_where_the_box_is(stride: int) -> None:
     torch.testing.assert_close(cut[0, 1], torch.tensor([[5.0, 7, 9]] * 3).T)
 
 
-def test_roi_align_is_torchvisions() -> None:
-    theirs = MultiScaleRoIAlign(["0"], output_size=5, sampling_ratio=1)
-    features: Any = {"0": torch.rand(2, 32, 12, 12)}
-    boxes = [torch.tensor([[3.0, 5, 20, 30]]), torch.tensor([[0.0, 0, 9, 9], [20, 1, 47, 40]])]
-    ours = build().roi_heads.box_roi_pool(features, boxes, [(48, 48)] * 2)
-    torch.testing.assert_close(ours, theirs(features, boxes, [(48, 48)] * 2))
-
-
 def test_it_starts_as_the_cnn_without_a_background() -> None:
     cnn, model = small_model("cnn", PARAMS, seed=1).eval(), build().eval()
     model.start_from(cnn.features, cnn.head)
-    assert model.crop_heads is not None
     images = torch.rand(2, 1, 28, 28)
     assert torch.equal(model.backbone(images), cnn.features(images))
     crops = (images - PIXEL_MEAN) / PIXEL_STD
