@@ -31,11 +31,14 @@ TRAINING, VALIDATION, TEST = slice(600), slice(600, 850), slice(850, 1050)
 # Different numbers, so that a stage that reads another model's section shows.
 RECIPES: dict[str, dict[str, Any]] = {
     "cnn": {"epochs": 6, "batch_size": 24, "widths": [8, 16, 16, 32]},
-    "frcnn": {"epochs": 1.6, "batch_size": 8, "hidden": 32, "proposals": 20},
+    "frcnn": {
+        "epochs": 1.2, "batch_size": 8, "lr": 0.004,
+        "scenes": {"side": 48, "digits_min": 1, "digits_max": 2, "scale": 0.1, "overlap": 0.0},
+    },
     "vgg16": {"epochs": 2, "batch_size": 30},
     "alexnet": {"epochs": 3, "batch_size": 25},
     "vit": {"epochs": 8, "batch_size": 20, "dim": 40, "heads": 4, "hard_example_mining": False},
-}
+}  # fmt: skip
 
 
 def run_pipeline(folder: Path) -> Path:
@@ -47,14 +50,19 @@ def run_pipeline(folder: Path) -> Path:
     return folder
 
 
-def write_inputs(folder: Path) -> None:
-    """Write params.yaml, the arrays of stage `convert` and the weights of `fetch_weights`."""
+def pipeline_params() -> dict[str, Any]:
+    """Return the committed parameters with small models and short recipes."""
     params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
     for name, recipe in RECIPES.items():
         params[name] |= {"ema_decay": 0.9} | SMALL[name] | recipe
     params["evaluate"] |= {"scenes": 12, "scenes_batch_size": 5, "corrupted_digits": 40}
     params["runtime"]["threads"] = 1
-    write_params(folder, params)
+    return params
+
+
+def write_inputs(folder: Path) -> None:
+    """Write params.yaml, the arrays of stage `convert` and the weights of `fetch_weights`."""
+    write_params(folder, pipeline_params())
     for name, part in (("train", TRAINING), ("validation", VALIDATION), ("test", TEST)):
         write_split(folder, name, part)
     (folder / "data/weights").mkdir()

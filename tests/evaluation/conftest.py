@@ -7,12 +7,13 @@ import pytest
 from torch import nn
 
 from mnist.models import registry
-from mnist.params import Params, load_params
+from mnist.params import Params
+from tests.small_pipeline import pipeline_params
 
 
 @pytest.fixture(scope="session")
-def params(pipeline: Path) -> Params:
-    return load_params(pipeline / "params.yaml")
+def params() -> Params:
+    return Params.model_validate(pipeline_params())
 
 
 @pytest.fixture(scope="session")

@@ -60,7 +60,7 @@ def test_each_score_uses_raw_or_scaled_probabilities_as_its_name_says() -> None:
 
 def test_a_calibrated_model_has_an_evenly_drawn_p_and_an_overconfident_one_a_small_one() -> None:
     random = np.random.default_rng(1)
-    results = [scored(*drawn(random, 200)) for _ in range(60)]
+    results = [scored(*drawn(random, 200)) for _ in range(30)]
     p = np.array([result["ece_p"] for result in results])
     assert 0.35 < p.mean() < 0.65
     assert np.mean(p < 0.2) < 0.4

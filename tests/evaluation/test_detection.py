@@ -74,11 +74,12 @@ class Oracle(nn.Module):
 def test_a_detector_that_finds_all_of_the_scenes_scores_one(params: Params) -> None:
     images, labels = as_tensors(slice(60))
     limits, settings = params.frcnn.scenes, params.evaluate.model_copy(update={"scenes_seed": 3})
-    scenes = make_scenes(images, labels, limits, torch.Generator().manual_seed(3), number=5)
+    scenes = make_scenes(images, labels, limits, torch.Generator().manual_seed(3), number=12)
     oracle = Oracle(scenes)
     scores, examples = measure(oracle, images, labels, limits, settings)
     assert scores["map"] == pytest.approx(1)
-    assert scores["scenes"] == len(examples) == 5
+    assert scores["scenes"] == len(examples) == 12
+    assert scores["precision"] == scores["recall"] == 1
     assert all(box[-1] for example in examples for box in example["true"] + example["found"])
 
     batches = detect(oracle.train(), scenes.images, batch_size=2)

@@ -9,7 +9,7 @@ from torch import nn
 
 from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
 from mnist.evaluation.examples import describe, misclassified
-from mnist.evaluation.predict import Predictions, count_flops, predictions_csv
+from mnist.evaluation.predict import Predictions, count_flops
 from mnist.evaluation.robustness import choose_digits
 from mnist.models import registry
 from mnist.params import Params
@@ -25,13 +25,6 @@ def predictions() -> Predictions:
     probabilities = np.repeat((1 - CONFIDENCE[:, None]) / 3, 4, axis=1)
     probabilities[np.arange(4), predicted] = CONFIDENCE
     return Predictions(np.log(probabilities), predicted)
-
-
-def test_every_prediction_is_a_row() -> None:
-    lines = predictions_csv(LABELS, predictions()).splitlines()
-    assert lines[0] == "actual,predicted,p0,p1,p2,p3"
-    assert lines[2] == "1,2,0.133333,0.133333,0.600000,0.133333"
-    assert len(lines) == 5
 
 
 def test_the_most_confident_errors_come_first_with_their_pixels() -> None:

@@ -82,7 +82,7 @@ def die(*_: Any) -> None:
 def _train(name: str, folder: Path, kill: Kill) -> None:
     sys.stdout = sys.stderr = open(folder / "output", "w")  # noqa: SIM115
     result = train_small(name, Dying(folder / "checkpoint.pt", *kill))
-    (folder / "result").write_text(fingerprint(result, folder))
+    (folder / "result").write_text(fingerprint(result))
 
 
 def _train_together(name: str, folder: Path, rank: int, port: int, changes: dict[str, Any]) -> None:

@@ -6,8 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +22,13 @@ from tests.conftest import ROOT
 from tests.small_models import CPU, MODELS, fingerprint, small_model, small_params, train_small
 from tests.training.processes import LIMIT, MOMENTS, Kill, start_training
 
-Uninterrupted = Callable[[str], str]
 PARTS = ["model", "ema", "optimizer", "scheduler", "task", "step", "curve"]
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
-    """The fingerprint of a model's training without a stop and without checkpoints."""
-    known: dict[str, str] = {}
-
-    def result(name: str) -> str:
-        if name not in known:
-            known[name] = fingerprint(train_small(name), tmp_path_factory.mktemp(name))
-        return known[name]
-
-    return result
+@cache
+def uninterrupted(name: str) -> str:
+    """Return the fingerprint of a model's training without a stop and without checkpoints."""
+    return fingerprint(train_small(name))
 
 
 def finish(name: str, folder: Path) -> str:
@@ -58,7 +49,7 @@ ALL: list[Kill] = [(moment, number) for number in (2, 1) for moment in MOMENTS]
     + [pytest.param(name, ALL, marks=pytest.mark.slow) for name in MODELS],
 )
 def test_a_training_survives_kill_after_kill(
-    tmp_path: Path, uninterrupted: Uninterrupted, name: str, moments: list[Kill]
+    tmp_path: Path, name: str, moments: list[Kill]
 ) -> None:
     for moment in moments:
         child = start_training(name, tmp_path, kill=moment)
@@ -98,8 +89,6 @@ def states() -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("forgotten", [None, *PARTS, "sum", "steps", "rows"])
 def test_each_part_of_a_checkpoint_is_needed(
-    tmp_path: Path,
-    uninterrupted: Uninterrupted,
     states: list[dict[str, Any]],
     forgotten: str | None,
 ) -> None:
@@ -113,7 +102,7 @@ def test_each_part_of_a_checkpoint_is_needed(
     elif forgotten:
         state = state | {forgotten: states[0][forgotten]}
     resumed = train_small("vit", InMemory(state))
-    assert (fingerprint(resumed, tmp_path) == uninterrupted("vit")) == (forgotten is None)
+    assert (fingerprint(resumed) == uninterrupted("vit")) == (forgotten is None)
 
 
 def counter(value: float) -> Any:
@@ -197,47 +186,27 @@ def test_a_second_training_of_a_model_is_refused(
                 pass
 
 
-# Starts its arguments and waits, as DVC does.
-DVC = "import subprocess, sys; subprocess.run(sys.argv[1:])"
 STAGE = """
 import time
-from pathlib import Path
-from mnist.errors import run
 from mnist.training.checkpoint import stop_with_dvc
-
-def main():
-    stop_with_dvc()
-    Path("started").touch()
-    try:
-        time.sleep(120)
-    finally:
-        Path("ended").touch()
-
-run(main)
+stop_with_dvc()
+print("started", flush=True)
+time.sleep(120)
+print("never stopped")
 """
 
 
-def test_a_stage_ends_soon_after_the_dvc_that_started_it(tmp_path: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "train_cnn"}
-    for name, code in (("dvc", DVC), ("stage.py", STAGE)):
-        (tmp_path / name).write_text(code)
+def test_a_stage_ends_with_the_dvc_that_started_it(tmp_path: Path) -> None:
+    (tmp_path / "dvc").write_text("import subprocess, sys; subprocess.run(sys.argv[1:])")
+    (tmp_path / "stage.py").write_text(STAGE)
     # DVC starts a shell; the second command keeps the shell from becoming the first.
     shell = ["/bin/sh", "-c", f"'{sys.executable}' stage.py; true"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "train_cnn"}
     command = [sys.executable, str(tmp_path / "dvc"), *shell]
-    with subprocess.Popen(command, env=environment, cwd=tmp_path, process_group=0) as dvc:
-        try:
-            assert exists(tmp_path / "started", LIMIT)
-            assert not exists(tmp_path / "ended", 0.3)
-            dvc.kill()
-            dvc.wait()
-            assert exists(tmp_path / "ended", LIMIT)
-        finally:
-            os.killpg(dvc.pid, signal.SIGKILL)
-
-
-def exists(path: Path, seconds: float) -> bool:
-    """Wait until the file is there, or the time is over."""
-    deadline = time.monotonic() + seconds
-    while not path.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return path.exists()
+    with subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as dvc:
+        assert dvc.stdout is not None
+        assert dvc.stdout.readline() == "started\n"
+        dvc.kill()
+        assert dvc.stdout.read() == ""  # which waits for the last process to end

@@ -111,13 +111,6 @@ def test_later_epochs_show_the_hard_images_and_as_many_others() -> None:
     assert others[0] != others[1] != others[2]
 
 
-@pytest.mark.parametrize("count", [31, 16])
-def test_every_batch_is_whole_whatever_the_number_of_images(count: int) -> None:
-    recipe = small_params(cnn={"hard_example_mining": False}).cnn
-    task = Classification(as_tensors(slice(count)), as_tensors(slice(300, 340)), recipe, 0)
-    assert [len(task.batch(step)[0]) for step in range(5)] == [16] * 5
-
-
 def test_an_image_is_as_hard_as_its_latest_loss() -> None:
     task = classification(batch_size=4)
     logits, labels = torch.randn(4, 10), torch.tensor([3, 0, 9, 3])

@@ -1,23 +1,14 @@
 """Two processes that divide each batch take the steps that one process would take."""
 
 import copy
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 import torch
-import yaml
 
 from mnist.training.loop import train
-from tests.conftest import ROOT
 from tests.small_models import MODELS, small_case
-from tests.small_pipeline import write_inputs, write_params
 from tests.training.processes import LIMIT, free_port, start_rank
 
 
@@ -61,30 +52,3 @@ def test_without_dropout_they_do_what_one_does(tmp_path: Path) -> None:
     for key, value in result.model.state_dict().items():
         moved = (value - before.state_dict()[key]).abs().max()
         assert (together["weights"][key] - value).abs().max() <= 0.02 * moved + 1e-7, key
-
-
-@pytest.mark.slow
-def test_a_process_that_dies_ends_the_run_without_output(tmp_path: Path) -> None:
-    write_inputs(tmp_path)
-    params = yaml.safe_load((tmp_path / "params.yaml").read_text())
-    params["cnn"]["epochs"] = 100_000
-    write_params(tmp_path, params)
-    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2"]
-    command += ["--master-port", str(free_port()), "-m", "stages.train_cnn"]
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with (tmp_path / "output").open("w") as output:
-        run = subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=output)
-    try:
-        deadline = time.monotonic() + LIMIT
-        while "loss=" not in (tmp_path / "output").read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        workers = psutil.Process(run.pid).children()
-        assert len(workers) == 2
-        os.kill(workers[1].pid, signal.SIGKILL)
-        assert run.wait(LIMIT) != 0
-        assert psutil.wait_procs(workers, timeout=LIMIT)[1] == []
-        assert not (tmp_path / "models").exists()
-        assert not (tmp_path / "metrics/train").exists()
-    finally:
-        run.kill()

@@ -42,8 +42,9 @@ def test_a_stage_follows_its_own_section_and_writes_the_files_of_the_contract(
         "epochs", "train_samples", "train_loss", "val_loss", "val_accuracy", "train_tflop"
     }  # fmt: skip
     assert metrics["epochs"] == RECIPES[name]["epochs"]
-    digits_per_sample = 3 if name == "frcnn" else 1
-    assert metrics["train_samples"] * digits_per_sample == 600 * metrics["epochs"]
+    digits_per_sample = 1.5 if name == "frcnn" else 1
+    images = metrics["train_samples"] * digits_per_sample
+    assert images == pytest.approx(600 * metrics["epochs"])
     with (pipeline / f"metrics/curves/{name}.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 8
@@ -57,7 +58,9 @@ def test_a_stage_follows_its_own_section_and_writes_the_files_of_the_contract(
 @pytest.mark.parametrize(("name", "least"), [("cnn", 0.6), ("frcnn", 0.3), ("vit", 0.6)])
 def test_it_has_learnt(name: str, least: float, pipeline: Path) -> None:
     """The accuracy on the test split; chance is 0.1. The others learn in tests/models."""
-    assert json.loads((pipeline / f"metrics/test/{name}.json").read_text())["accuracy"] > least
+    headline = json.loads((pipeline / f"metrics/test/{name}.json").read_text())
+    assert headline["accuracy"] > least
+    assert headline.get("map_50", 1) > 0.4
 
 
 def weights(folder: Path, file: str, layer: str) -> torch.Tensor:
