@@ -1,5 +1,8 @@
 """Options and fixtures that several tests use."""
 
+import multiprocessing.util
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,24 @@ settings.load_profile("repeatable")
 @pytest.fixture(autouse=True)
 def _fixed_threads() -> None:
     torch.set_num_threads(1)  # two workers on two cores
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What libraries and child processes leave in the temporary folder goes with pytest's own."""
+    multiprocessing.util.get_temp_dir()  # removed at exit, when pytest's folder is gone
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(tmp_path_factory.mktemp("t")))
+        patch.setattr(tempfile, "tempdir", None)  # Python has read the variable already
+        yield
+
+
+@pytest.fixture(scope="session")
+def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which five small models were trained and evaluated; copy it to change it."""
+    from tests.small_pipeline import run_pipeline
+
+    return run_pipeline(tmp_path_factory.mktemp("pipeline"))
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """The committed models and recipes, shrunk until a training takes a fraction of a second."""
 
 import hashlib
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 from unittest import mock
@@ -10,8 +10,10 @@ from unittest import mock
 import torch
 import yaml
 from torch import nn
+from torch.nn import functional as F
 
-from mnist.models import fine_tuned, registry, weights_io
+from mnist.models import fine_tuned, registry
+from mnist.models.inference import to_input
 from mnist.models.registry import MODELS
 from mnist.params import Params, TrainingParams
 from mnist.training.checkpoint import Checkpoint
@@ -49,6 +51,14 @@ def narrow(network: Callable[[], Any]) -> Callable[[], Any]:
     return build
 
 
+@contextmanager
+def narrow_networks() -> Iterator[None]:
+    """Let VGG16 and AlexNet be narrow during the block."""
+    networks = {key: narrow(network) for key, network in fine_tuned.NETWORKS.items()}
+    with mock.patch.dict(fine_tuned.NETWORKS, networks):
+        yield
+
+
 def small_params(**changes: dict[str, Any]) -> Params:
     """Return the committed parameters, shrunk; `changes` are keys of a model's section."""
     params = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
@@ -60,8 +70,7 @@ def small_params(**changes: dict[str, Any]) -> Params:
 def small_model(name: str, params: Params, seed: int = 0) -> Any:
     """Build model `name` from `seed`; VGG16 and AlexNet are narrow."""
     torch.manual_seed(seed)
-    networks = {key: narrow(network) for key, network in fine_tuned.NETWORKS.items()}
-    with mock.patch.dict(fine_tuned.NETWORKS, networks):
+    with narrow_networks():
         return registry.build(name, params)
 
 
@@ -88,8 +97,32 @@ def train_small(
     return train(model, task, recipe, checkpoint=checkpoint)
 
 
-def fingerprint(result: TrainResult, folder: Path) -> str:
+def fingerprint(result: TrainResult) -> str:
     """Return the SHA-256 of all that a training leaves: weights and curve, to the bit."""
-    weights_io.save(folder / "weights", result.model)
-    content = (folder / "weights").read_bytes() + repr(result.curve).encode()
-    return hashlib.sha256(content).hexdigest()
+    digest = hashlib.sha256(repr(result.curve).encode())
+    for name, values in result.model.state_dict().items():
+        digest.update(name.encode() + values.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def overfits(build: Callable[[int], nn.Module], lr: float, steps: int) -> bool:
+    """Train on the same 32 digits until the loss falls below 0.1, for at most `steps` steps.
+
+    CPUs round differently, and after some steps that changes a training visibly. So there are three
+    seeds, of which one is enough, and `steps` should be three times what is usual.
+
+    Args:
+        build: takes a seed.
+    """
+    images, labels = as_tensors(slice(32))
+    for seed in range(3):
+        model = build(seed).train()
+        optimizer = torch.optim.AdamW(model.parameters(), lr)
+        for _ in range(steps):
+            loss = F.cross_entropy(model(to_input(images)), labels)
+            if loss < 0.1:
+                return True
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return False

@@ -31,9 +31,7 @@ def test_the_committed_file_is_valid() -> None:
     assert len(params.data.classes) == 10
 
 
-@pytest.mark.parametrize(
-    "key", ["cnn.lr", "cnn.head_lr", "frcnn.weight_decay", "cnn.augmentation.scale"]
-)
+@pytest.mark.parametrize("key", ["cnn.lr", "cnn.head_lr", "cnn.augmentation.scale"])
 def test_numbers_that_dvc_writes_as_text_are_numbers(
     tmp_path: Path, committed: dict[str, Any], key: str
 ) -> None:
@@ -44,14 +42,13 @@ def test_numbers_that_dvc_writes_as_text_are_numbers(
     assert value == 1e-5
 
 
-def test_a_class_may_have_any_name_that_is_text(tmp_path: Path, committed: dict[str, Any]) -> None:
+def test_names_of_classes_and_the_list_of_models_are_free(
+    tmp_path: Path, committed: dict[str, Any]
+) -> None:
     put(committed, "data.classes", ["1e-05", "T-shirt"])
-    assert load(tmp_path, committed).data.classes == ["1e-05", "T-shirt"]
-
-
-def test_fewer_models_may_be_listed_in_any_order(tmp_path: Path, committed: dict[str, Any]) -> None:
     put(committed, "models", ["vit", "cnn"])
-    assert load(tmp_path, committed).models == ["vit", "cnn"]
+    params = load(tmp_path, committed)
+    assert (params.data.classes, params.models) == (["1e-05", "T-shirt"], ["vit", "cnn"])
 
 
 @pytest.mark.parametrize(
@@ -62,61 +59,41 @@ def test_fewer_models_may_be_listed_in_any_order(tmp_path: Path, committed: dict
         ("cnn.lr", "fast", "cnn.lr = 'fast'"),
         ("cnn.lr", True, "cnn.lr = True"),
         ("cnn.lr", float("nan"), "cnn.lr = nan"),
-        ("cnn.lr", float("inf"), "cnn.lr = inf"),
         ("cnn.epochs", 0, "cnn.epochs = 0: input should be greater than 0"),
-        ("cnn.epochs", -1, "cnn.epochs = -1"),
         ("cnn.batch_size", 1.5, "cnn.batch_size = 1.5"),
         ("cnn.dropout", 1, "cnn.dropout = 1: input should be less than 1"),
         ("cnn.optimizer", "adam", "'adamw' or 'sgd'"),
         ("cnn.head_lr", 0, "cnn.head_lr = 0"),
+        ("vit.hard_example_mining", 0.5, "vit.hard_example_mining = 0.5"),
         ("vit.ema_decay", 1, "vit.ema_decay = 1"),
         ("cnn.augmentation.rotate", 200, "cnn.augmentation.rotate = 200"),
         ("cnn.kernel_sizes", [5, 3, 3], "kernel_sizes has 3 entries and widths has 4"),
-        ("cnn.kernel_sizes", [99, 3, 3, 3], "convolution 1 has a kernel of 99, larger than"),
-        ("cnn.paddings", [3, 1, 1, 1], "convolution 1 pads by 3; allowed is 0 to 2"),
-        ("cnn.pools", [1, 20, 1, 1], "convolution 2 pools 20x20 of 14x14 pixels"),
         ("cnn.strides", [2, 1, 0, 1], "cnn.strides[2] = 0"),
-        ("frcnn.backbone", "vgg16", "'cnn' or 'none'"),
-        ("cnn.hard_share", 0, "cnn.hard_share = 0"),
-        ("vit.hard_share", 0.6, "vit.hard_share = 0.6"),
-        ("frcnn.rois_per_scene", 1, "frcnn.rois_per_scene = 1"),
+        ("frcnn.crop_size", 27, "frcnn.crop_size = 27"),
         ("frcnn.crops_per_scene", 1, "frcnn.crops_per_scene = 1"),
-        (
-            "frcnn.crop_size",
-            27,
-            "crop_size = 27 is too small for the CNN; allowed is 0 or 28 to 512",
-        ),
-        ("frcnn.scenes.side", 31, "frcnn.scenes.side = 31"),
         ("frcnn.scenes.digits_min", 9, "digits_min = 9 is more than digits_max = 5"),
-        ("vgg16.weights", "random", "'imagenet' or 'none'"),
         ("vgg16.weights", "none", "frozen_blocks = 2 would keep random weights"),
         ("vit.patch_size", 5, "patch_size = 5 does not divide 28; allowed are 1, 2, 4, 7, 14, 28"),
         ("vit.heads", 7, "dim = 160 is not divisible by heads = 7"),
         ("vit.pool", "max", "'class' or 'mean'"),
         ("data.sources", ["ftp"], "data.sources[0] = 'ftp'"),
-        ("data.validation_size", 0, "data.validation_size = 0"),
         ("data.classes", ["only"], "data.classes"),
         ("data.classes", [0, 1], "data.classes[0] = 0"),
-        ("data.classes", ["", "b"], "data.classes[0] = ''"),
-        ("data.name", "", "data.name = ''"),
-        ("seed", -1, "seed = -1"),
         ("seed", 2**32, "seed = 4294967296"),
         ("precision", "float16", "precision = 'float16'"),
         ("portable", 1, "portable = 1"),
         ("models", [], "models = []"),
-        ("models", ["cnn", "lenet"], "models: 'lenet' is unknown"),
         ("models", ["cnn", "evaluate"], "models: 'evaluate' is unknown"),
         ("models", ["cnn", "cnn"], "models: 'cnn' is unknown or there twice"),
-        ("evaluate.robustness.pgd_eps", 0, "evaluate.robustness.pgd_eps = 0"),
+        ("evaluate.corrupted_digits", 0, "evaluate.corrupted_digits = 0"),
         ("runtime.device", "gpu", "runtime.device = 'gpu'"),
     ],
 )
-def test_a_wrong_value_is_refused_by_name(
+def test_a_wrong_value_is_refused_by_name_in_one_line(
     tmp_path: Path, committed: dict[str, Any], key: str, value: object, message: str
 ) -> None:
-    put(committed, key, value)
     with pytest.raises(UserError) as refusal:
-        load(tmp_path, committed)
+        load(tmp_path, put(committed, key, value))
     assert message in str(refusal.value)
     assert "\n" not in str(refusal.value)
 
@@ -127,14 +104,12 @@ def test_a_missing_key_is_named(tmp_path: Path, committed: dict[str, Any]) -> No
         load(tmp_path, committed)
 
 
-@pytest.mark.parametrize("text", ["", "- 1\n", "a: [1\n", "just words"])
-def test_a_file_that_holds_no_sections_is_refused(tmp_path: Path, text: str) -> None:
+@pytest.mark.parametrize("text", ["", "- 1\n", "a: [1\n", None])
+def test_a_file_that_holds_no_sections_or_is_missing_is_named(
+    tmp_path: Path, text: str | None
+) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text(text)
+    if text is not None:
+        path.write_text(text)
     with pytest.raises(UserError, match=r"params\.yaml"):
         load_params(path)
-
-
-def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="missing"):
-        load_params(tmp_path / "params.yaml")

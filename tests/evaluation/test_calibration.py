@@ -2,16 +2,15 @@
 
 import numpy as np
 import pytest
-from scipy.special import softmax
+from scipy.special import log_softmax, softmax
 
 from mnist.evaluation.calibration import (
-    Bin,
     expected_calibration_error,
     fit_temperature,
-    null_ece,
     reliability,
-    reliability_csv,
+    score,
 )
+from mnist.evaluation.predict import Predictions
 
 
 def test_bins_hold_equally_many_predictions_in_order_of_confidence() -> None:
@@ -23,48 +22,50 @@ def test_bins_hold_equally_many_predictions_in_order_of_confidence() -> None:
     assert [b.accuracy for b in bins] == pytest.approx([2 / 3, 1 / 2, 1])
     expected = (abs(2 - 1.45) + abs(1 - 1.93) + abs(2 - 1.97)) / 7
     assert expected_calibration_error(bins) == pytest.approx(expected)
+    assert [b.count for b in reliability(correct[:2], confidence[:2], bins=15)] == [1, 1]
 
 
-def test_fewer_predictions_than_bins() -> None:
-    bins = reliability(np.array([True, False]), np.array([0.9, 0.4]), bins=15)
-    assert [b.count for b in bins] == [1, 1]
-
-
-def test_full_confidence_that_is_justified_has_no_error() -> None:
-    assert expected_calibration_error(reliability(np.array([True] * 5), np.ones(5), 15)) == 0
-
-
-def calibrated(count: int = 5000) -> tuple[np.ndarray, np.ndarray]:
+def drawn(random: np.random.Generator, count: int = 3000) -> tuple[np.ndarray, np.ndarray]:
     """Logits, and labels drawn with exactly the probabilities that the logits give."""
-    random = np.random.default_rng(0)
     logits = random.normal(size=(count, 10)) * 2
     cumulative = softmax(logits, axis=1).cumsum(axis=1)
     return logits, (random.random((count, 1)) > cumulative).sum(axis=1)
 
 
-@pytest.mark.parametrize("distortion", [0.3, 1.0, 4.0])
+@pytest.mark.parametrize("distortion", [0.3, 4.0])
 def test_the_temperature_undoes_a_known_distortion(distortion: float) -> None:
-    logits, labels = calibrated()
-    assert fit_temperature(logits * distortion, labels) == pytest.approx(distortion, rel=0.05)
+    logits, labels = drawn(np.random.default_rng(0))
+    assert fit_temperature(logits * distortion, labels) == pytest.approx(distortion, rel=0.06)
 
 
-def test_a_calibrated_model_exceeds_the_null_quantile_once_in_twenty() -> None:
+def scored(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> dict[str, float]:
+    return score(Predictions(logits, logits.argmax(axis=1)), labels, temperature, bins=10)[0]
+
+
+def test_each_score_uses_raw_or_scaled_probabilities_as_its_name_says() -> None:
+    logits, labels = drawn(np.random.default_rng(0), 90)
+    metrics = scored(logits, labels, temperature=3.0)
+    for suffix, scaled in (("_raw", logits), ("", logits / 3)):
+        probabilities = softmax(scaled, axis=1)
+        nll = -log_softmax(scaled, axis=1)[np.arange(90), labels].mean()
+        brier = ((probabilities - np.eye(10)[labels]) ** 2).sum(axis=1).mean()
+        order = probabilities.max(axis=1).argsort().reshape(10, 9)
+        hits = (logits.argmax(axis=1) == labels)[order]
+        gaps = abs(probabilities.max(axis=1)[order].mean(axis=1) - hits.mean(axis=1))
+        assert metrics[f"nll{suffix}"] == pytest.approx(nll)
+        assert metrics[f"brier{suffix}"] == pytest.approx(brier)
+        assert metrics[f"ece{suffix}"] == pytest.approx(gaps.mean())
+    assert metrics["temperature"] == 3
+
+
+def test_a_calibrated_model_has_an_evenly_drawn_p_and_an_overconfident_one_a_small_one() -> None:
     random = np.random.default_rng(1)
-    confidence = random.uniform(0.5, 1, 400)
-    limit = null_ece(confidence, bins=10)
-    errors = [
-        expected_calibration_error(reliability(random.random(400) < confidence, confidence, 10))
-        for _ in range(400)
-    ]
-    assert 0.02 < np.mean(np.array(errors) > limit) < 0.09
-    overconfident = random.random(400) < confidence - 0.1
-    assert expected_calibration_error(reliability(overconfident, confidence, 10)) > limit
-
-
-def test_bins_are_written_a_row_each() -> None:
-    text = reliability_csv({"none": [Bin(0.61, 0.5, 2)], "temperature": [Bin(0.5, 0.5, 2)]})
-    assert text.splitlines() == [
-        "scaling,confidence,accuracy,count",
-        "none,0.610000,0.500000,2",
-        "temperature,0.500000,0.500000,2",
-    ]
+    results = [scored(*drawn(random, 200)) for _ in range(30)]
+    p = np.array([result["ece_p"] for result in results])
+    assert 0.35 < p.mean() < 0.65
+    assert np.mean(p < 0.2) < 0.4
+    for result in results:
+        assert (result["ece_p"] < 0.049) == (result["ece"] > result["ece_null95"])
+    logits, labels = drawn(random)
+    assert scored(3 * logits, labels)["ece_p"] < 0.01
+    assert scored(3 * logits, labels, temperature=3.0)["ece_p"] > 0.01

@@ -1,4 +1,4 @@
-"""mAP is what one computes by hand on scenes small enough for it."""
+"""mAP, precision and recall are what one computes by hand on scenes small enough for it."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist.data.scenes import Scenes, make_scenes
-from mnist.evaluation.detection import (
+from mnist.evaluation.average_precision import (
     Detections,
     detect,
     match_boxes,
@@ -35,34 +35,16 @@ def found(boxes: Tensor, labels: Tensor, scores: Tensor) -> list[Detections]:
     return [{"boxes": boxes[p], "labels": labels[p], "scores": scores[p]} for p in parts]
 
 
-def test_perfect_boxes_score_one() -> None:
-    scores = mean_average_precision(found(BOXES, LABELS, torch.ones(3)), SCENES)
-    assert scores["map"] == scores["map_50"] == scores["map_75"] == pytest.approx(1)
-    assert scores["map_per_digit"] == {"3": pytest.approx(1), "7": pytest.approx(1)}
-    assert (scores["scenes"], scores["scene_digits"]) == (2, 3)
-
-
-def test_no_boxes_score_zero() -> None:
-    nothing = found(torch.zeros(0, 4), torch.zeros(0, dtype=torch.int64), torch.zeros(0))
-    scores = mean_average_precision(nothing, SCENES)
-    assert scores["map"] == scores["map_50"] == 0
-
-
-def test_shifted_boxes_count_up_to_their_overlap() -> None:
+def test_shifted_boxes_count_up_to_their_overlap_and_wrong_digits_never() -> None:
     # 20 pixels wide, shifted by 4: they have 16 of 24 columns in common, an overlap of 2/3,
     # so they count at 0.5, 0.55, 0.6 and 0.65 and at none of the other six.
     shifted = BOXES + torch.tensor([4.0, 0, 4, 0])
-    scores = mean_average_precision(found(shifted, LABELS, torch.ones(3)), SCENES)
-    assert scores["map"] == pytest.approx(0.4)
-    assert scores["map_50"] == pytest.approx(1)
+    scores = mean_average_precision(found(shifted, torch.tensor([3, 8, 3]), torch.ones(3)), SCENES)
+    assert scores["map_per_digit"] == {"3": pytest.approx(0.4), "7": 0}
+    assert scores["map"] == pytest.approx(0.2)  # over the two digits that are there
+    assert scores["map_50"] == pytest.approx(0.5)
     assert scores["map_75"] == 0
-
-
-def test_a_box_with_the_wrong_digit_does_not_count() -> None:
-    wrong = torch.tensor([3, 8, 3])
-    scores = mean_average_precision(found(BOXES, wrong, torch.ones(3)), SCENES)
-    assert scores["map_per_digit"] == {"3": pytest.approx(1), "7": 0}
-    assert scores["map_50"] == pytest.approx(0.5)  # of the two digits that are there
+    assert (scores["scenes"], scores["scene_digits"]) == (2, 3)
 
 
 def test_scenes_of_a_single_class_can_be_scored() -> None:
@@ -92,11 +74,12 @@ class Oracle(nn.Module):
 def test_a_detector_that_finds_all_of_the_scenes_scores_one(params: Params) -> None:
     images, labels = as_tensors(slice(60))
     limits, settings = params.frcnn.scenes, params.evaluate.model_copy(update={"scenes_seed": 3})
-    scenes = make_scenes(images, labels, limits, torch.Generator().manual_seed(3), number=5)
+    scenes = make_scenes(images, labels, limits, torch.Generator().manual_seed(3), number=12)
     oracle = Oracle(scenes)
     scores, examples = measure(oracle, images, labels, limits, settings)
     assert scores["map"] == pytest.approx(1)
-    assert scores["scenes"] == len(examples) == 5
+    assert scores["scenes"] == len(examples) == 12
+    assert scores["precision"] == scores["recall"] == 1
     assert all(box[-1] for example in examples for box in example["true"] + example["found"])
 
     batches = detect(oracle.train(), scenes.images, batch_size=2)
@@ -124,21 +107,25 @@ def test_a_box_is_right_if_it_is_the_most_confident_on_a_digit_of_its_class() ->
     assert match_boxes(nothing, boxes, labels).tolist() == []
 
 
+def test_precision_and_recall_count_all_scenes_and_examples_the_first_and_the_worst() -> None:
+    boxes = torch.cat([BOXES, BOXES[1:2]])
+    labels, scores = torch.tensor([3, 8, 4, 3]), torch.tensor([0.9, 0.8, 0.7, 0.4])
+    rates, (first, worst) = scene_examples(found(boxes, labels, scores), SCENES, max_count=1)
+    # Three boxes are confident, of which one is right; one of the three digits is found.
+    assert rates == {"precision": pytest.approx(1 / 3), "recall": pytest.approx(1 / 3)}
+    assert first["true"] == [[0, 0, 20, 20, 3, True], [30, 30, 50, 50, 7, False]]
+    assert first["found"][0] == [0, 0, 20, 20, 3, 0.9, True]
+    assert worst["found"] == [[5, 5, 25, 25, 4, 0.7, False]]
+    nothing = found(BOXES[:0], LABELS[:0], torch.zeros(0))
+    assert scene_examples(nothing, SCENES)[0] == {"precision": 0, "recall": 0}
+
+
 def test_the_scenes_with_the_most_mistakes_follow_the_first(params: Params) -> None:
     images, labels = as_tensors(slice(60))
     scenes = make_scenes(images, labels, params.frcnn.scenes, torch.Generator(), number=3)
-    nothing: Any = [
+    detections: Any = [
         {"boxes": boxes, "labels": truth, "scores": torch.full((len(truth),), score)}
         for (boxes, truth), score in zip(scenes.digits(), (0.9, 0.9, 0.1), strict=True)
     ]
-    _, second = scene_examples(nothing, scenes, max_count=1)
+    _, (_, second) = scene_examples(detections, scenes, max_count=1)
     assert not any(is_found for *_, is_found in second["true"])
-
-
-def test_examples_show_the_first_scenes_and_then_the_worst() -> None:
-    detections: Any = found(BOXES, torch.tensor([3, 7, 4]), torch.tensor([0.9, 0.8, 0.7]))
-    first, worst = scene_examples(detections, SCENES, max_count=1)
-    assert first["true"] == [[0, 0, 20, 20, 3, True], [30, 30, 50, 50, 7, True]]
-    assert [found[-1] for found in first["found"]] == [True, True]
-    assert worst["true"][0][-1] is False
-    assert worst["found"] == [[5, 5, 25, 25, 4, 0.7, False]]

@@ -1,4 +1,4 @@
-"""One model's figures: what each is computed from, and what the stage writes of them."""
+"""Stage `evaluate`: what each figure is computed from, and what the stage writes of it."""
 
 import csv
 import json
@@ -8,71 +8,22 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from scipy.special import log_softmax, softmax
 from torch import Tensor, nn
 
 from mnist.atomic_io import sha256
 from mnist.data.arrays import load_arrays
-from mnist.evaluation.calibration import fit_temperature, null_ece
-from mnist.evaluation.cost import count_flops
-from mnist.evaluation.evaluate import evaluate
-from mnist.evaluation.predictions import Predictions, predict
-from mnist.models import registry, weights_io
-from mnist.params import Params
+from mnist.evaluation.calibration import fit_temperature, score
+from mnist.evaluation.corruptions import CORRUPTIONS
+from mnist.evaluation.predict import predict
+from mnist.evaluation.robustness import choose_digits, classify_corrupted, robustness_csv
+from mnist.evaluation.unlike import least_confidence
 from stages import evaluate as stage
-from tests.digits import as_tensors
-from tests.evaluation.conftest import TEST, RunStage, write_split
-
-CPU = torch.device("cpu")
+from tests.small_models import CPU
+from tests.small_pipeline import STAGES, VALIDATION, run_stage, write_split
 
 
-def test_each_score_uses_raw_or_scaled_probabilities_as_its_name_says() -> None:
-    random = np.random.default_rng(0)
-    logits = random.normal(size=(90, 4)) * 5
-    labels = random.integers(0, 4, 90)
-    metrics, diagram = evaluate(Predictions(logits, logits.argmax(axis=1)), labels, 3.0, bins=3)
-    for suffix, scaled in (("_raw", logits), ("", logits / 3)):
-        probabilities = softmax(scaled, axis=1)
-        nll = -log_softmax(scaled, axis=1)[np.arange(90), labels].mean()
-        brier = ((probabilities - np.eye(4)[labels]) ** 2).sum(axis=1).mean()
-        order = probabilities.max(axis=1).argsort()
-        correct = logits.argmax(axis=1) == labels
-        gaps = [
-            abs(probabilities.max(axis=1)[part].mean() - correct[part].mean())
-            for part in (order[:30], order[30:60], order[60:])
-        ]
-        assert metrics[f"nll{suffix}"] == pytest.approx(nll)
-        assert metrics[f"brier{suffix}"] == pytest.approx(brier)
-        assert metrics[f"ece{suffix}"] == pytest.approx(np.mean(gaps))
-        confidence = np.mean([b.confidence for b in diagram["none" if suffix else "temperature"]])
-        assert confidence == pytest.approx(probabilities.max(axis=1).mean())
-    assert metrics["temperature"] == 3
-    scaled = softmax(logits / 3, axis=1).max(axis=1)
-    assert metrics["ece_null95"] == null_ece(scaled, 3)
-
-
-@pytest.mark.parametrize("label", [0, 9])
-def test_a_missed_digit_is_an_error_whatever_its_class(label: int) -> None:
-    labels = np.array([label, 5])
-    logits = np.zeros((2, 10))  # a detector's where it found nothing
-    logits[1, 5] = 100
-    metrics, diagram = evaluate(Predictions(logits, np.array([-1, 5])), labels, 1.0, bins=2)
-    assert metrics["errors"] == 1
-    assert metrics["accuracy"] == 0.5
-    assert [b.confidence for b in diagram["none"]] == pytest.approx([0.1, 1])
-    assert [b.accuracy for b in diagram["none"]] == [0, 1]
-
-
-def test_a_classifier_predicts_the_class_of_its_largest_logit(trained: nn.Module) -> None:
-    images, _ = as_tensors(slice(10))
-    trained.train()  # dropout and batch statistics would change the logits
-    predictions = predict(trained, images, batch_size=4)
-    with torch.no_grad():
-        logits = trained.eval()(images[:, None] / 255)
-    assert predictions.logits.dtype == np.float64
-    np.testing.assert_allclose(predictions.logits, logits, atol=1e-5)
-    np.testing.assert_array_equal(predictions.predicted, logits.argmax(dim=1))
-    np.testing.assert_allclose(predictions.probabilities, logits.softmax(dim=1), atol=1e-5)
+def read_json(path: Path) -> Any:
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 class EveryOther(nn.Module):
@@ -84,117 +35,104 @@ class EveryOther(nn.Module):
         return torch.eye(10)[digits] * found[:, None], found
 
 
-def test_a_detector_that_finds_nothing_predicts_no_class() -> None:
+def test_a_digit_that_a_detector_misses_is_an_error_whatever_its_class() -> None:
     images = torch.zeros(4, 28, 28, dtype=torch.uint8)
     images[:, 0, 0] = torch.tensor([3, 0, 9, 0])
     predictions = predict(EveryOther(), images, batch_size=3)
     assert predictions.predicted.tolist() == [3, -1, 9, -1]
-    assert predictions.logits[1].tolist() == [0] * 10
+    metrics, diagram = score(predictions, np.array([3, 0, 9, 9]), temperature=1.0, bins=2)
+    assert (metrics["errors"], metrics["accuracy"]) == (2, 0.5)
+    assert diagram["none"][0].confidence == pytest.approx(0.1)  # no digit more than another
+    assert diagram["none"][0].accuracy == 0
 
 
-def read_json(path: Path) -> Any:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def read_csv(path: Path) -> list[dict[str, str]]:
-    with open(path, newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
-def test_the_stage_measures_the_test_split_with_the_temperature_of_the_validation_split(
-    workspace: Path, run_stage: RunStage, trained: nn.Module
+def test_the_temperature_and_the_least_confidence_are_those_of_the_validation_split(
+    workspace: Path, trained: nn.Module
 ) -> None:
-    run_stage(stage, "cnn")
+    write_split(workspace, "validation", VALIDATION, wrong_every=3)
+    run_stage(workspace, "evaluate", "cnn")
     splits = {}
     for split in ("validation", "test"):
         images, targets = load_arrays(workspace / f"data/mnist/{split}.npz", CPU)
-        splits[split] = predict(trained, images, 64), targets.numpy()
+        splits[split] = predict(trained, images, 200), targets.numpy()
     fitted = {split: fit_temperature(p.logits, labels) for split, (p, labels) in splits.items()}
     assert fitted["validation"] > 1.5 * fitted["test"]  # so the test can tell them apart
-
     headline = read_json(workspace / "metrics/test/cnn.json")
     details = read_json(workspace / "metrics/details/cnn.json")
-    assert list(headline) == ["accuracy", "f1_macro", "errors", "nll", "ece"]
     assert details["temperature"] == pytest.approx(fitted["validation"], abs=1e-5)
-    validation = splits["validation"][0].logits / details["temperature"]
-    least = np.quantile(softmax(validation, axis=1).max(axis=1), 0.02)
-    assert details["least_confidence"] == pytest.approx(least, abs=1e-4)
+    least = least_confidence(splits["validation"][0].logits, fitted["validation"])
+    assert details["least_confidence"] == pytest.approx(least, abs=1e-5)
     predictions, labels = splits["test"]
-    expected, _ = evaluate(predictions, labels, details["temperature"], bins=15)
+    expected, _ = score(predictions, labels, fitted["validation"], bins=15)
+    assert list(headline) == ["accuracy", "f1_macro", "errors", "nll", "ece"]
+    written = headline | details
     for key, value in expected.items():
-        written = headline[key] if key in headline else details[key]
-        if key == "recall_per_digit":
-            assert list(written) == list("0123456789")
-        assert written == pytest.approx(value, abs=2e-6), key
-    assert 0 < headline["errors"] < len(labels) * 0.7
-    assert details["file_bytes"] == (workspace / "models/cnn.safetensors").stat().st_size
-    assert details["parameters"] == sum(p.numel() for p in trained.parameters())
-    assert details["flops"] == count_flops(trained, torch.zeros(1, 28, 28, dtype=torch.uint8))
-    assert "uci_digits" not in details  # the data are not MNIST
+        assert written[key] == pytest.approx(value, abs=1e-5), key
 
-    rows = read_csv(workspace / "metrics/predictions/cnn.csv")
-    assert [int(row["actual"]) for row in rows] == as_tensors(TEST)[1].tolist()
-    assert [int(row["predicted"]) for row in rows] == predictions.predicted.tolist()
-    written_p = np.array([[float(row[f"p{digit}"]) for digit in range(10)] for row in rows])
-    np.testing.assert_allclose(written_p, predictions.probabilities, atol=1e-6)
 
-    bins = read_csv(workspace / "metrics/reliability/cnn.csv")
-    assert list(bins[0]) == ["scaling", "confidence", "accuracy", "count"]
+@pytest.mark.parametrize("name", STAGES)
+def test_the_files_of_the_contract_agree_with_each_other(name: str, pipeline: Path) -> None:
+    headline = read_json(pipeline / f"metrics/test/{name}.json")
+    details = read_json(pipeline / f"metrics/details/{name}.json")
+    detects = name == "frcnn"
+    more = ["missed", "map", "map_50", "map_75"] if detects else []
+    assert list(headline) == ["accuracy", "f1_macro", "errors", "nll", "ece", *more]
+    assert list(details["recall_per_digit"]) == list("0123456789")
+    weights = pipeline / f"models/{name}.safetensors"
+    assert details["file_bytes"] == weights.stat().st_size
+
+    with (pipeline / f"metrics/predictions/{name}.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 200
+    wrong = [row for row in rows if row["actual"] != row["predicted"]]
+    assert headline["errors"] == len(wrong)
+    for row in rows:
+        p = [float(row[f"p{digit}"]) for digit in range(10)]
+        assert sum(p) == pytest.approx(1, abs=1e-5)
+        assert row["predicted"] in ("-1", str(np.argmax(p))) or sorted(p)[-1] == sorted(p)[-2]
+
+    with (pipeline / f"metrics/reliability/{name}.csv").open() as file:
+        bins = list(csv.DictReader(file))
     for scaling, ece in (("none", details["ece_raw"]), ("temperature", headline["ece"])):
         chosen = [row for row in bins if row["scaling"] == scaling]
         gaps = [
             abs(float(b["accuracy"]) - float(b["confidence"])) * int(b["count"]) for b in chosen
         ]
         assert len(chosen) == 15
-        assert sum(gaps) / len(labels) == pytest.approx(ece, abs=1e-5)
+        assert sum(gaps) / 200 == pytest.approx(ece, abs=1e-5)
 
-    shown = read_json(workspace / "metrics/examples/cnn.json")
-    assert shown.keys() == {"weights_sha256", "weights_md5", "misclassified", "corruptions"}
-    assert shown["weights_sha256"] == sha256(workspace / "models/cnn.safetensors")
-    assert len(shown["misclassified"]) == headline["errors"]
+    with (pipeline / f"metrics/robustness/{name}.csv").open() as file:
+        corrupted = list(csv.DictReader(file))
+    assert [row["corruption"] for row in corrupted] == ["none", *CORRUPTIONS]
+    assert {row["digits"] for row in corrupted} == {"40"}
+
+    shown = read_json(pipeline / f"metrics/examples/{name}.json")
+    keys = {"weights_sha256", "weights_md5", "misclassified", "corruptions"}
+    keys |= {"frcnn": {"scenes"}, "vit": {"attention"}}.get(name, set())
+    assert shown.keys() == keys
+    assert shown["weights_sha256"] == sha256(weights)
+    assert len(shown["misclassified"]) == min(headline["errors"], 100)
+    if detects:
+        assert headline["missed"] == sum(row["predicted"] == "-1" for row in rows)
+        assert details["scenes"] == len(shown["scenes"]) == 12
+        assert 0 < details["recall"] <= 1
+        assert 0 < details["precision"] <= 1
 
 
-def test_the_stage_measures_a_detector_on_scenes_too(
-    workspace: Path, run_stage: RunStage, params: Params
+def test_the_corrupted_digits_are_the_chosen_ones_of_the_test_split(
+    pipeline: Path, trained: nn.Module
 ) -> None:
-    write_split(workspace / "data/mnist/test.npz", slice(850, 870))
-    write_split(workspace / "data/mnist/validation.npz", slice(870, 890))
-    torch.manual_seed(0)
-    model = registry.build("frcnn", params)
-    model.roi_heads.box_predictor.cls_score.bias.data[0] += 4  # it takes all for background
-    weights_io.save(workspace / "models/frcnn.safetensors", model)
-    run_stage(stage, "frcnn")
-    headline = read_json(workspace / "metrics/test/frcnn.json")
-    details = read_json(workspace / "metrics/details/frcnn.json")
-    assert list(headline) == [
-        "accuracy", "f1_macro", "errors", "nll", "ece", "missed", "map", "map_50", "map_75"
-    ]  # fmt: skip
-    rows = read_csv(workspace / "metrics/predictions/frcnn.csv")
-    missed = [row for row in rows if row["predicted"] == "-1"]
-    assert headline["missed"] == headline["errors"] == len(missed) == 20
-    assert headline["accuracy"] == details["recall_per_digit"]["9"] == 0
-    assert headline["nll"] == pytest.approx(np.log(10), abs=1e-6)
-    assert details["scenes"] == 5
-    assert 10 <= details["scene_digits"] <= 15
-    assert len(read_json(workspace / "metrics/examples/frcnn.json")["scenes"]) == 5
+    images, targets = load_arrays(pipeline / "data/mnist/test.npz", CPU)
+    chosen = choose_digits(40, targets.numpy(), seed=0)
+    correct = classify_corrupted(trained, images[chosen], targets.numpy()[chosen], 0, 200)
+    assert (pipeline / "metrics/robustness/cnn.csv").read_text() == robustness_csv(correct)
 
 
-def test_other_digits_and_the_page_are_for_mnist_only(
-    workspace: Path, run_stage: RunStage, monkeypatch: pytest.MonkeyPatch
+def test_the_cnn_of_mnist_alone_is_exported_for_the_page(
+    workspace: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stage, "is_mnist", lambda labels: len(labels) == TEST.stop - TEST.start)
-    monkeypatch.setattr(stage, "uci_accuracy", lambda *_: {"digits": 3, "accuracy": 1 / 3})
-    splits: list[int] = []
-    export = stage.export_weights
-
-    def export_weights(model: nn.Module, *data: Any) -> Any:
-        splits.extend(len(part) for part in data)
-        return export(model, *data)
-
-    monkeypatch.setattr(stage, "export_weights", export_weights)
-    run_stage(stage, "cnn")
-    # What is typical of a digit is taken from the validation split.
-    assert splits == [200, 250, 250]
-    details = read_json(workspace / "metrics/details/cnn.json")
-    assert details["uci_digits"] == {"digits": 3, "accuracy": 0.333333}
-    assert read_json(workspace / "metrics/examples/cnn.json")["page"]["layers"]
+    monkeypatch.setattr(stage, "is_mnist", lambda labels: len(labels) == 200)  # the test split
+    for name in ("cnn", "alexnet"):
+        run_stage(workspace, "evaluate", name)
+        shown = read_json(workspace / f"metrics/examples/{name}.json")
+        assert ("page" in shown) == (name == "cnn")

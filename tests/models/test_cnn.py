@@ -2,8 +2,7 @@
 
 import torch
 
-from tests.overfit import overfits
-from tests.small_models import small_model, small_params
+from tests.small_models import overfits, small_model, small_params
 
 LISTS = {
     "widths": [8, 16],

@@ -13,8 +13,7 @@ from mnist.models import registry
 from mnist.models.fine_tuned import IMAGENET_MEAN, IMAGENET_STD
 from mnist.models.inference import to_input
 from tests.digits import as_tensors
-from tests.overfit import overfits
-from tests.small_models import small_model, small_params
+from tests.small_models import overfits, small_model, small_params
 
 
 @pytest.mark.parametrize(("name", "torchvisions"), [("vgg16", vgg16), ("alexnet", alexnet)])

@@ -2,7 +2,6 @@
 
 import multiprocessing
 import os
-import resource
 import signal
 import socket
 import sys
@@ -13,16 +12,15 @@ from typing import Any
 import torch
 import torch._dynamo  # every optimizer imports it, in each child anew if not here
 
-from mnist.errors import run
 from mnist.training import distributed
-from mnist.training.checkpoint import Checkpoint
+from mnist.training.checkpoint import Checkpoint, Parts
 from mnist.training.loop import train
 from tests.small_models import CPU, fingerprint, small_case, train_small
 
 LIMIT = 120.0  # seconds that a child may take on a busy machine
 
-# Moments of a save: half the file written; before its fsync; before and after the rename; done.
-MOMENTS = ("write", "fsync", "rename", "renamed", "saved")
+# Moments of a save: half the file written; before it is renamed to its own name; done.
+MOMENTS = ("write", "rename", "saved")
 Kill = tuple[str, int]
 """SIGKILL at one of MOMENTS, in the save of that number"""
 
@@ -31,17 +29,9 @@ _CONTEXT = multiprocessing.get_context("forkserver")
 _CONTEXT.set_forkserver_preload(["tests.training.processes"])
 
 
-def start_training(
-    name: str, folder: Path, *, kill: Kill | None = None, largest_file: int | None = None
-) -> Any:
-    """Start to train a small model with a checkpoint after every step, in `folder`.
-
-    Args:
-        largest_file: bytes that a file may have, which stands for a full disk.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    arguments = (name, folder, kill, largest_file)
-    return _start(_train, arguments)
+def start_training(name: str, folder: Path, kill: Kill = ("never", 0)) -> Any:
+    """Start to train a small model with a checkpoint after every step, in `folder`."""
+    return _start(_train, (name, folder, kill))
 
 
 def start_rank(name: str, folder: Path, rank: int, port: int, **changes: Any) -> Any:
@@ -61,21 +51,38 @@ def _start(target: Callable[..., None], arguments: tuple[Any, ...]) -> Any:
     return child
 
 
-def _train(name: str, folder: Path, kill: Kill | None, largest_file: int | None) -> None:
-    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
-    sys.stderr = open(folder / "stderr", "w")  # noqa: SIM115
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if kill:
-        _install(*kill)
-    if largest_file:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, resource.RLIM_INFINITY))
+class Dying(Checkpoint):
+    """Is saved after every step; kills its process in one of its saves."""
 
-    def main() -> None:
-        result = train_small(name, Checkpoint(folder / "checkpoint.pt", 0, resume=True))
-        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
-        (folder / "result").write_text(fingerprint(result, folder))
+    def __init__(self, path: Path, moment: str, number: int) -> None:
+        super().__init__(path, 0, resume=True)
+        self.moment, self.left = moment, number
 
-    run(main)
+    def save(self, parts: Parts, step: int) -> None:
+        self.left -= 1
+        if self.left == 0 and self.moment == "write":
+            Path.write_bytes = write_half  # type: ignore[assignment,method-assign]
+        if self.left == 0 and self.moment == "rename":
+            os.replace = die
+        super().save(parts, step)
+        if self.left == 0:
+            die()
+
+
+def write_half(path: Path, content: Any) -> None:
+    with path.open("wb") as file:
+        file.write(content[: len(content) // 2])
+    die()
+
+
+def die(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _train(name: str, folder: Path, kill: Kill) -> None:
+    sys.stdout = sys.stderr = open(folder / "output", "w")  # noqa: SIM115
+    result = train_small(name, Dying(folder / "checkpoint.pt", *kill))
+    (folder / "result").write_text(fingerprint(result))
 
 
 def _train_together(name: str, folder: Path, rank: int, port: int, changes: dict[str, Any]) -> None:
@@ -89,52 +96,3 @@ def _train_together(name: str, folder: Path, rank: int, port: int, changes: dict
     state = {"weights": result.model.state_dict(), "loss": result.curve[-1].train_loss}
     state["task"] = task.state_dict()
     torch.save(state, folder / f"{rank}.pt")
-
-
-def _install(moment: str, number: int) -> None:
-    """Let this process kill itself in the save of that number."""
-    saves = 0
-
-    def die() -> None:
-        if saves == number:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    def counted(save: Callable[..., None]) -> Callable[..., None]:
-        def counting(*arguments: Any) -> None:
-            nonlocal saves
-            saves += 1
-            save(*arguments)
-            if moment == "saved":
-                die()
-
-        return counting
-
-    def dying(function: Callable[..., Any], *, after: bool = False) -> Callable[..., Any]:
-        def wrapper(*arguments: Any) -> Any:
-            if not after:
-                die()
-            result = function(*arguments)
-            die()
-            return result
-
-        return wrapper
-
-    def write_half(path: Path, content: Any) -> None:
-        if saves == number:
-            with path.open("wb") as file:
-                file.write(content[: len(content) // 2])
-        die()
-        write_bytes(path, content)
-
-    write_bytes = Path.write_bytes
-    patched: Any = Checkpoint
-    patched.save = counted(Checkpoint.save)
-    match moment:
-        case "write":
-            Path.write_bytes = write_half  # type: ignore[assignment,method-assign]
-        case "fsync":
-            os.fsync = dying(os.fsync)
-        case "rename":
-            os.replace = dying(os.replace)
-        case "renamed":
-            os.replace = dying(os.replace, after=True)

@@ -3,10 +3,10 @@
 import copy
 import errno
 import os
-import random
 import signal
-import time
-from collections.abc import Callable
+import subprocess
+import sys
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,106 +14,55 @@ import pytest
 import torch
 from torch import nn
 
-from mnist import atomic_io
+from mnist.errors import UserError
 from mnist.training import checkpoint
-from mnist.training.checkpoint import Checkpoint, Parts, hash_of
-from mnist.training.loop import train
+from mnist.training.checkpoint import Checkpoint, Parts, training_lock
 from mnist.training.run import open_checkpoint
-from tests.small_models import (
-    CPU,
-    MODELS,
-    fingerprint,
-    small_case,
-    small_model,
-    small_params,
-    train_small,
-)
+from tests.conftest import ROOT
+from tests.small_models import CPU, MODELS, fingerprint, small_model, small_params, train_small
 from tests.training.processes import LIMIT, MOMENTS, Kill, start_training
 
-Uninterrupted = Callable[[str], str]
+PARTS = ["model", "ema", "optimizer", "scheduler", "task", "step", "curve"]
 
 
-@pytest.fixture(scope="module")
-def uninterrupted(tmp_path_factory: pytest.TempPathFactory) -> Uninterrupted:
-    """The fingerprint of a model's training without a stop and without checkpoints."""
-    known: dict[str, str] = {}
-
-    def result(name: str) -> str:
-        if name not in known:
-            known[name] = fingerprint(train_small(name), tmp_path_factory.mktemp(name))
-        return known[name]
-
-    return result
-
-
-def kill(name: str, folder: Path, moment: Kill) -> None:
-    child = start_training(name, folder, kill=moment)
-    child.join(LIMIT)
-    assert child.exitcode == -signal.SIGKILL, f"{moment}: {(folder / 'stderr').read_text()}"
+@cache
+def uninterrupted(name: str) -> str:
+    """Return the fingerprint of a model's training without a stop and without checkpoints."""
+    return fingerprint(train_small(name))
 
 
 def finish(name: str, folder: Path) -> str:
     child = start_training(name, folder)
     child.join(LIMIT)
-    assert child.exitcode == 0, (folder / "stderr").read_text()
+    assert child.exitcode == 0, (folder / "output").read_text()
     return (folder / "result").read_text()
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_checkpoints_change_nothing(
-    tmp_path: Path, uninterrupted: Uninterrupted, name: str
-) -> None:
-    result = train_small(name, Checkpoint(tmp_path / "checkpoint.pt", 0, resume=True))
-    assert fingerprint(result, tmp_path) == uninterrupted(name)
+# In the middle of a save; and after one, in the middle of an epoch and between rows of the curve.
+TWO: list[Kill] = [("write", 2), ("saved", 3)]
+ALL: list[Kill] = [(moment, number) for number in (2, 1) for moment in MOMENTS]
 
 
-@pytest.mark.faults
-@pytest.mark.parametrize("name", MODELS)
-def test_every_model_survives_kill_after_kill(
-    tmp_path: Path, uninterrupted: Uninterrupted, chaos: bool, name: str
+@pytest.mark.parametrize(
+    ("name", "moments"),
+    [(name, TWO) for name in ("cnn", "vit", "frcnn")]
+    + [pytest.param(name, ALL, marks=pytest.mark.slow) for name in MODELS],
+)
+def test_a_training_survives_kill_after_kill(
+    tmp_path: Path, name: str, moments: list[Kill]
 ) -> None:
-    # The first stops in the middle of an epoch and between two rows of the curve.
-    moments: list[Kill] = [("saved", 3), *((moment, 2) for moment in MOMENTS)]
-    if chaos:
-        moments = [(moment, 1 + number % 2) for number, moment in enumerate(2 * MOMENTS)]
     for moment in moments:
-        kill(name, tmp_path, moment)
+        child = start_training(name, tmp_path, kill=moment)
+        child.join(LIMIT)
+        assert child.exitcode == -signal.SIGKILL, f"{moment}: {(tmp_path / 'output').read_text()}"
     assert finish(name, tmp_path) == uninterrupted(name)
 
 
-@pytest.mark.faults
-def test_a_training_killed_at_any_instant_ends_with_the_same_bits(
-    tmp_path: Path, uninterrupted: Uninterrupted, chaos: bool
-) -> None:
-    rng = random.Random(0)
-    killed, wanted = 0, 100 if chaos else 3
-    for attempt in range(10 * wanted):
-        folder = tmp_path / str(attempt)
-        child = start_training("cnn", folder)
-        wait_for(folder / "checkpoint.pt")
-        time.sleep(rng.uniform(0, 0.1))
-        child.kill()
-        child.join(LIMIT)
-        if child.exitcode == -signal.SIGKILL:  # it was not done yet
-            killed += 1
-            assert finish("cnn", folder) == uninterrupted("cnn"), attempt
-        if killed == wanted:
-            break
-    assert killed == wanted
-
-
-def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + LIMIT
-    while not path.exists():
-        assert time.monotonic() < deadline, f"{path} did not come"
-        time.sleep(0.005)
-
-
-class Recorder(Checkpoint):
+class InMemory(Checkpoint):
     """Keeps every state in memory, and loads the one that it is given."""
 
-    def __init__(self, path: Path, loaded: dict[str, Any] | None = None) -> None:
-        super().__init__(path, 0, resume=True)
+    def __init__(self, loaded: dict[str, Any] | None = None) -> None:
+        super().__init__(Path("never written"), 0, resume=True)
         self.states: list[dict[str, Any]] = []
         self.loaded = loaded
 
@@ -130,21 +79,16 @@ class Recorder(Checkpoint):
         return state["step"]
 
 
-PARTS = ["model", "ema", "optimizer", "scheduler", "task", "step", "curve"]
-
-
 @pytest.fixture(scope="module")
-def states(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def states() -> list[dict[str, Any]]:
     """The state after each step of the ViT, which has dropout and AdamW."""
-    recorder = Recorder(tmp_path_factory.mktemp("states") / "checkpoint.pt")
-    train_small("vit", recorder)
-    return recorder.states
+    kept = InMemory()
+    train_small("vit", kept)
+    return kept.states
 
 
 @pytest.mark.parametrize("forgotten", [None, *PARTS, "sum", "steps", "rows"])
 def test_each_part_of_a_checkpoint_is_needed(
-    tmp_path: Path,
-    uninterrupted: Uninterrupted,
     states: list[dict[str, Any]],
     forgotten: str | None,
 ) -> None:
@@ -157,169 +101,112 @@ def test_each_part_of_a_checkpoint_is_needed(
         state = state | {"curve": state["curve"] | {forgotten: before[forgotten]}}
     elif forgotten:
         state = state | {forgotten: states[0][forgotten]}
-    resumed = train_small("vit", Recorder(tmp_path / "checkpoint.pt", state))
-    assert (fingerprint(resumed, tmp_path) == uninterrupted("vit")) == (forgotten is None)
+    resumed = train_small("vit", InMemory(state))
+    assert (fingerprint(resumed) == uninterrupted("vit")) == (forgotten is None)
 
 
-@pytest.mark.parametrize("last", [12, -1])
-def test_a_resumed_training_writes_the_whole_curve_again(
-    tmp_path: Path, states: list[dict[str, Any]], last: int
-) -> None:
-    """DVC deletes the curve, an output, before it starts the stage again."""
-    model, task, recipe = small_case("vit")
-    recorder, curve = Recorder(tmp_path / "checkpoint.pt", states[last]), tmp_path / "curve.csv"
-    result = train(model, task, recipe, checkpoint=recorder, curve_file=curve)
-    assert len(curve.read_text().splitlines()) == 1 + len(result.curve) == 9
-
-
-def counter(value: float) -> nn.Module:
+def counter(value: float) -> Any:
     """A part of a training whose state is one number."""
     module = nn.Module()
     module.register_buffer("value", torch.full((1000,), value))
     return module
 
 
-def saved_value(checkpoint: Checkpoint) -> float | None:
-    part: Any = counter(-1)
-    return part.value[0].item() if checkpoint.load({"part": part}) else None
+def full(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("damage", ["empty", "cut", "text", "code"])
-def test_a_checkpoint_that_cannot_be_read_is_ignored_with_a_message(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], damage: str
+@pytest.mark.parametrize(
+    ("where", "failing"), [(Path, "write_bytes"), (os, "fsync"), (os, "replace")]
+)
+def test_a_full_disk_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Any, failing: str
 ) -> None:
-    path = tmp_path / "checkpoint.pt"
-    saved = Checkpoint(path, 0, resume=True)
-    assert saved.load({}) == 0
-    saved.save({"part": counter(3)}, 7)
-    assert saved.load({"part": counter(0)}) == 7
-    assert saved_value(saved) == 3
-    assert capsys.readouterr().err == ""
-
-    content = path.read_bytes()
-    path.write_bytes(
-        {
-            "empty": b"",
-            "cut": content[: len(content) // 2],
-            "text": b"no checkpoint\n",
-            "code": f"cos\nsystem\n(S'touch {tmp_path}/executed'\ntR.".encode(),
-        }[damage]
-    )
-    assert saved.load({"part": counter(0)}) == 0
-    assert "checkpoint.pt cannot be read and is ignored: " in capsys.readouterr().err
-    assert not (tmp_path / "executed").exists()
-
-
-def test_a_checkpoint_is_removed_where_a_training_shall_not_resume(tmp_path: Path) -> None:
-    path = tmp_path / "checkpoint.pt"
-    Checkpoint(path, 0, resume=True).save({}, 7)
-    assert Checkpoint(path, 0, resume=False).load({}) == 0
-    assert not path.exists()
-
-
-def test_a_checkpoint_is_due_when_its_time_has_passed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    now = 1000.0
-    monkeypatch.setattr(time, "perf_counter", lambda: now)
-    saved = Checkpoint(tmp_path / "checkpoint.pt", 60, resume=True)
-    now += 59
-    assert not saved.is_due()
-    now += 1
-    assert saved.is_due()
-    saved.save({}, 1)
-    assert not saved.is_due()
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("failing", ["write_bytes", "fsync", "replace"])
-def test_a_save_that_fails_leaves_the_one_before(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    failing: str,
-) -> None:
-    def fail(*_: Any) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
     saved = Checkpoint(tmp_path / "checkpoint.pt", 0, resume=True)
     saved.save({"part": counter(1)}, 1)
     with monkeypatch.context() as patch:
-        patch.setattr(Path if failing == "write_bytes" else os, failing, fail)
+        patch.setattr(where, failing, full)
         saved.save({"part": counter(2)}, 2)
-    assert "no checkpoint was written, training continues: " in capsys.readouterr().err
-    assert saved_value(saved) == 1
+    part = counter(0)
+    assert saved.load({"part": part}) == 1
+    assert part.value[0] == 1
     assert list(tmp_path.iterdir()) == [saved.path]
 
 
-@pytest.mark.faults
-def test_a_full_disk_costs_only_the_checkpoints(
-    tmp_path: Path, uninterrupted: Uninterrupted
+def test_a_checkpoint_that_is_cut_off_or_not_wanted_is_ignored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    child = start_training("cnn", tmp_path, largest_file=40_000)  # a checkpoint has 77,000 bytes
-    child.join(LIMIT)
-    assert child.exitcode == 0
-    messages = (tmp_path / "stderr").read_text()
-    assert messages.count("no checkpoint was written, training continues: ") == 16  # steps
-    assert (tmp_path / "result").read_text() == uninterrupted("cnn")
-    assert not (tmp_path / "checkpoint.pt").exists()
+    saved = Checkpoint(tmp_path / "checkpoint.pt", 0, resume=True)
+    saved.save({"part": counter(1)}, 1)
+    saved.path.write_bytes(saved.path.read_bytes()[:4000])
+    assert saved.load({"part": counter(0)}) == 0
+    assert "checkpoint.pt cannot be read and is ignored: " in capsys.readouterr().err
+    saved.save({}, 7)
+    assert Checkpoint(saved.path, 0, resume=False).load({}) == 0
 
 
-@pytest.mark.faults
-@pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_training_that_is_told_to_stop_continues_later(
-    tmp_path: Path, uninterrupted: Uninterrupted, sent: int, code: int
-) -> None:
-    child = start_training("vit", tmp_path)
-    wait_for(tmp_path / "checkpoint.pt")
-    os.kill(child.pid, sent)
-    child.join(LIMIT)
-    assert child.exitcode == code
-    assert "Traceback" not in (tmp_path / "stderr").read_text()
-    assert not list(tmp_path.rglob("*.tmp"))
-    assert (tmp_path / "checkpoint.pt").exists()
-    assert finish("vit", tmp_path) == uninterrupted("vit")
-
-
-def test_whatever_decides_a_result_is_in_the_hash(
+def test_whatever_decides_a_result_decides_the_name_of_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = torch.arange(4.0)
-    settings: dict[str, Any] = {"lr": 0.1, "seed": 1}
-    before = hash_of(settings, [data])
-    assert hash_of(dict(settings), [data.clone()]) == before
-    changed = {
-        before,
-        hash_of(settings | {"lr": 0.2}, [data]),
-        hash_of(settings, [data + 1]),
-        hash_of(settings, [data.view(2, 2)]),
-        hash_of(settings, [data.to(torch.float64)]),
-    }
-    assert len(changed) == 5
+    params = small_params()
+    model, data, vit, runtime = (
+        small_model("vit", params),
+        torch.ones(4),
+        params.vit,
+        params.runtime,
+    )
+
+    def path(tensors: torch.Tensor = data, **changes: Any) -> Path:
+        changed = params.model_copy(update=changes)
+        return open_checkpoint("vit", changed, model, CPU, [tensors]).path
+
+    paths = [path(), path(data + 1), path(data.view(2, 2)), path(data.double()), path(seed=2)]
+    paths += [path(precision="bfloat16"), path(portable=False)]
+    paths += [path(vit=vit.model_copy(update={"lr": 0.1}))]
+    paths += [path(runtime=runtime.model_copy(update={"threads": 7}))]
+    assert path(runtime=runtime.model_copy(update={"checkpoint_seconds": 1})) == path()
     with monkeypatch.context() as patch:
         patch.setattr(checkpoint, "version", lambda _: "0")
-        assert hash_of(settings, [data]) != before
-    code = tmp_path / "atomic_io.py"
-    code.write_text(Path(atomic_io.__file__).read_text() + "# changed\n")
-    monkeypatch.setattr(atomic_io, "__file__", str(code))
-    assert hash_of(settings, [data]) != before
+        paths.append(path())
+    code = tmp_path / "code.py"
+    code.write_text(Path(str(checkpoint.__file__)).read_text() + "# changed\n")
+    monkeypatch.setattr(checkpoint, "__file__", str(code))
+    assert len({path(), *paths}) == 1 + len(paths)
 
 
-def test_trainings_with_other_settings_have_other_checkpoints() -> None:
-    params = small_params()
-    model = small_model("vit", params)
+def test_a_second_training_of_a_model_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpoint, "LOCK_TIMEOUT", 0.1)
+    path = tmp_path / "checkpoints/cnn.0.lock"
+    for _ in range(2):  # free after the block
+        with training_lock(path), training_lock(path.with_name("vit.0.lock")):
+            message = f"process {os.getpid()} is at the same training"
+            with pytest.raises(UserError, match=message), training_lock(path):
+                pass
 
-    def path(**changes: Any) -> Path:
-        return open_checkpoint("vit", params.model_copy(update=changes), model, CPU, []).path
 
-    runtime = params.runtime
-    others = [
-        path(seed=2),
-        path(precision="bfloat16"),
-        path(portable=False),
-        path(vit=params.vit.model_copy(update={"lr": 0.1})),
-        path(runtime=runtime.model_copy(update={"threads": 7})),
-        path(runtime=runtime.model_copy(update={"compile": True})),
-    ]
-    assert len({path(), *others}) == 1 + len(others)
-    assert path(runtime=runtime.model_copy(update={"checkpoint_seconds": 1})) == path()
+STAGE = """
+import time
+from mnist.training.checkpoint import stop_with_dvc
+stop_with_dvc()
+print("started", flush=True)
+time.sleep(120)
+print("never stopped")
+"""
+
+
+def test_a_stage_ends_with_the_dvc_that_started_it(tmp_path: Path) -> None:
+    (tmp_path / "dvc").write_text("import subprocess, sys; subprocess.run(sys.argv[1:])")
+    (tmp_path / "stage.py").write_text(STAGE)
+    # DVC starts a shell; the second command keeps the shell from becoming the first.
+    shell = ["/bin/sh", "-c", f"'{sys.executable}' stage.py; true"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "DVC_STAGE": "train_cnn"}
+    command = [sys.executable, str(tmp_path / "dvc"), *shell]
+    with subprocess.Popen(
+        command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as dvc:
+        assert dvc.stdout is not None
+        assert dvc.stdout.readline() == "started\n"
+        dvc.kill()
+        assert dvc.stdout.read() == ""  # which waits for the last process to end

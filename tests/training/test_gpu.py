@@ -1,6 +1,7 @@
 """On a CUDA GPU all five train, in either precision, and continue after a stop with equal bits."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -21,15 +22,6 @@ def gpu() -> torch.device:
     return set_up(small_params())
 
 
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize("name", MODELS)
-def test_every_model_trains_on_it(gpu: torch.device, name: str, precision: torch.dtype) -> None:
-    model, task, recipe = small_case(name, device=gpu, epochs=6.0)
-    result = train(model, task, recipe, precision)
-    assert all(weights.device.type == "cuda" for weights in result.model.parameters())
-    assert result.curve[-1].train_loss < result.curve[0].train_loss
-
-
 class Stopping(Checkpoint):
     """Stops the training after its third save."""
 
@@ -44,15 +36,21 @@ class Stopping(Checkpoint):
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("name", MODELS)
-def test_a_training_that_was_stopped_ends_with_the_same_bits(
+def test_every_model_trains_on_it_and_goes_on_after_a_stop(
     gpu: torch.device, tmp_path: Path, name: str, precision: torch.dtype
 ) -> None:
     path = tmp_path / "checkpoint.pt"
-    whole = train(*small_case(name, device=gpu), precision)
+
+    def case() -> Any:
+        return small_case(name, device=gpu, epochs=6.0)
+
+    whole = train(*case(), precision)
+    assert whole.curve[-1].train_loss < whole.curve[0].train_loss
     with pytest.raises(KeyboardInterrupt):
-        train(*small_case(name, device=gpu), precision, Stopping(path, 0, resume=True))
-    resumed = train(*small_case(name, device=gpu), precision, Checkpoint(path, 60, resume=True))
+        train(*case(), precision, Stopping(path, 0, resume=True))
+    resumed = train(*case(), precision, Checkpoint(path, 60, resume=True))
     assert resumed.curve == whole.curve
     weights = resumed.model.state_dict()
     for key, value in whole.model.state_dict().items():
+        assert value.device.type == "cuda"
         assert torch.equal(weights[key], value), key
