@@ -10,10 +10,10 @@ import mnist  # noqa: F401 (sets the environment before torch and NumPy are impo
 # isort: split
 import numpy as np
 import torch
+from mnist.evaluation.predictions import predict
 from PIL import Image, ImageDraw, ImageFont
 from scipy.special import softmax
 
-from mnist.evaluation.predictions import predict
 from mnist.models import registry
 from mnist.params import load_params
 from mnist.recognition.pictures import to_mnist

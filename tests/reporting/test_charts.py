@@ -13,11 +13,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 import yaml
+from mnist.reporting.all_charts import make_charts
 from PIL import Image
 
 from mnist.evaluation.corruptions import CORRUPTIONS
 from mnist.reporting import confidence, confusion, detection, galleries, plots, robustness
-from mnist.reporting.all_charts import make_charts
 from mnist.reporting.charts import SOFT, Chart, new_panel
 from mnist.reporting.comparison import compare
 from mnist.reporting.results import Results

@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 import yaml
+from mnist.reporting.all_charts import make_charts
+from mnist.reporting.leaderboard import make_leaderboard
+from mnist.reporting.speed import benchmark_markdown
 from PIL import Image
 
 import stages.report
 from mnist.errors import UserError
 from mnist.reporting import markdown, plots
-from mnist.reporting.all_charts import make_charts
 from mnist.reporting.comparison import compare
 from mnist.reporting.error_browser import missed_images
-from mnist.reporting.leaderboard import make_leaderboard
 from mnist.reporting.page import render
 from mnist.reporting.results import ModelResult, Results, read_results
-from mnist.reporting.speed import benchmark_markdown
 from mnist.reporting.tables import Table, headline, make_tables
 from tests.reporting.synthetic import (
     BENCHMARK,
