@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from mnist.atomic_io import new_folder
 from mnist.data import sources
 from mnist.data.idx import read_split
 from mnist.errors import SourceError, UserError, run
+from mnist.files import new_folder
 from mnist.params import DataParams, load_params
 
 RAW, ARRAYS = Path("data/raw"), Path("data/mnist")

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from mnist.atomic_io import round_numbers, sha256, write_json, write_text
 from mnist.data.arrays import load_arrays
 from mnist.data.checksums import is_mnist
 from mnist.device import set_up
@@ -18,6 +17,7 @@ from mnist.evaluation.examples import describe
 from mnist.evaluation.predict import count_flops, predict, predictions_csv
 from mnist.evaluation.robustness import choose_digits, classify_corrupted, robustness_csv
 from mnist.evaluation.unlike import least_confidence
+from mnist.files import round_numbers, sha256, write_json, write_text
 from mnist.models import registry
 from mnist.params import load_params
 

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from mnist.atomic_io import new_folder, write_json, write_text
 from mnist.errors import run
+from mnist.files import new_folder, write_json, write_text
 from mnist.params import load_params
 from mnist.reporting.comparison import compare
 from mnist.reporting.page import render

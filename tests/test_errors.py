@@ -50,7 +50,7 @@ def test_a_signal_removes_the_half_written_file(tmp_path, sent: int, code: int) 
     script = f"""
 import time
 from mnist.errors import run
-from mnist.atomic_io import new_file
+from mnist.files import new_file
 def main():
     with new_file({str(tmp_path / "out")!r}) as partial:
         partial.write_text("half")

@@ -17,10 +17,10 @@ from torch import Tensor
 from torch.optim.lr_scheduler import LambdaLR
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from mnist.atomic_io import round_numbers, write_json
 from mnist.data.arrays import load_arrays
 from mnist.device import cpu_name, set_up
 from mnist.evaluation.predict import predict
+from mnist.files import round_numbers, write_json
 from mnist.models import registry
 from mnist.params import Params, load_params
 from mnist.training.classification import Classification

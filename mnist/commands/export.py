@@ -48,7 +48,7 @@ def export(model: "nn.Module", path: Path) -> None:
     """Write `model`, which takes images (N, 1, 28, 28), to `path`."""
     import torch
 
-    from mnist.atomic_io import new_file
+    from mnist.files import new_file
 
     with new_file(path) as partial, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about deprecations inside the exporter

@@ -11,8 +11,8 @@ import zipfile
 from io import BytesIO
 from pathlib import Path
 
-from mnist.atomic_io import new_folder
 from mnist.commands.experiment import git, run_experiment
+from mnist.files import new_folder
 from mnist.params import load_params
 
 FOLDER = Path("quick")

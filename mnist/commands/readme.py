@@ -3,16 +3,12 @@
 import argparse
 from pathlib import Path
 
-from mnist.atomic_io import write_text
 from mnist.errors import UserError
+from mnist.files import write_text
 from mnist.params import load_params
 
 README, METRICS = Path("README.md"), Path("metrics")
 START, END = "<!-- results -->\n", "<!-- /results -->\n"
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The command has no arguments."""
 
 
 def main(arguments: argparse.Namespace) -> None:

@@ -20,9 +20,9 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from mnist.atomic_io import sha256, write_text
 from mnist.commands.experiment import git, run_experiment
 from mnist.errors import UserError
+from mnist.files import sha256, write_text
 from mnist.params import load_params
 from mnist.seed_files import COLUMNS, ERROR_COLUMNS, Errors, read_errors, read_rows
 

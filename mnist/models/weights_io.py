@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_model, save_model
 from torch import nn
 
-from mnist.atomic_io import new_file
 from mnist.errors import UserError
+from mnist.files import new_file
 
 Network = TypeVar("Network", bound=nn.Module)
 

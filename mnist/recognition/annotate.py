@@ -6,7 +6,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from mnist.atomic_io import new_file
+from mnist.files import new_file
 from mnist.recognition.recognize import Reading
 
 COLOR = "tab:orange"  # of a detector's boxes

@@ -30,8 +30,8 @@ from typing import Any
 
 import numpy as np
 
-from mnist.atomic_io import round_numbers
 from mnist.data.writers import FIRST_STUDENT
+from mnist.files import round_numbers
 from mnist.reporting import findings, statistics
 from mnist.reporting.label_errors import CORRECTED, correct_labels
 from mnist.reporting.reference import LAB

@@ -28,8 +28,8 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from mnist.atomic_io import new_file
 from mnist.errors import UserError
+from mnist.files import new_file
 
 FOLDER = Path("checkpoints")
 LOCK_TIMEOUT = 15.0  # seconds; a stage whose DVC was killed ends within less

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from mnist.atomic_io import write_text
 from mnist.errors import UserError
+from mnist.files import write_text
 from mnist.training import distributed
 
 MIN_ROWS = 8

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mnist.atomic_io import round_numbers, write_json
 from mnist.data.arrays import load_arrays
 from mnist.device import set_up
 from mnist.errors import UserError
+from mnist.files import round_numbers, write_json
 from mnist.models import weights_io
 from mnist.params import Params, load_params
 from mnist.training import checkpoint, distributed

@@ -14,9 +14,9 @@ import pytest
 import torch
 import yaml
 
-from mnist.atomic_io import write_json
 from mnist.commands import predict
 from mnist.errors import UserError
+from mnist.files import write_json
 from mnist.models import registry, weights_io
 from mnist.params import Params
 from mnist.recognition import recognize

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mnist.atomic_io import sha256
 from mnist.commands import seeds
 from mnist.errors import UserError
+from mnist.files import sha256
 from mnist.seed_files import read_errors
 from tests.reporting.synthetic import make_params, write_csv, write_json, write_seeds
 

@@ -14,11 +14,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mnist.atomic_io import sha256
 from mnist.data import checksums, sources
 from mnist.data.arrays import load_arrays
 from mnist.data.idx import NAMES
 from mnist.errors import UserError, run
+from mnist.files import sha256
 from mnist.params import load_params
 from stages import convert
 from tests.conftest import ROOT

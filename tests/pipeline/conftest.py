@@ -20,8 +20,8 @@ import yaml
 from filelock import FileLock
 from safetensors.torch import save_file
 
-from mnist.atomic_io import sha256
 from mnist.data import checksums, imagenet
+from mnist.files import sha256
 from mnist.models.fine_tuned import make_backbone
 from mnist.params import load_params
 from mnist.seed_files import COLUMNS, ERROR_COLUMNS

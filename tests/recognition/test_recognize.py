@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from mnist.atomic_io import write_json
 from mnist.commands.predict import as_json
+from mnist.files import write_json
 from mnist.models import frcnn
 from mnist.models.frcnn import DigitDetector
 from mnist.params import Params

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mnist.atomic_io import new_file, new_folder, round_numbers, write_json
+from mnist.files import new_file, new_folder, round_numbers, write_json
 
 
 def fill_file(partial: Path) -> None:
