@@ -42,7 +42,7 @@ def detect(model: nn.Module, images: Tensor, batch_size: int) -> list[Detections
     model.eval()
     found: list[Detections] = []
     for batch in images.split(batch_size):
-        found += model(list(to_input(batch)))
+        found += model(to_input(batch))
     return [{k: v.cpu() for k, v in d.items()} | {"labels": d["labels"].cpu() - 1} for d in found]
 
 

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from torchvision.models.detection import FasterRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.ops import MultiScaleRoIAlign, roi_align
 
@@ -191,13 +192,6 @@ class DigitDetector(FasterRCNN):
         box_head.fc6 = Linear(channels * roi_size**2, hidden)  # the larger of its two layers
         super().__init__(
             backbone,
-            # Scenes come in the right size; torchvision would enlarge them to 800 pixels.
-            min_size=side,
-            max_size=side,
-            _skip_resize=True,
-            size_divisible=1,
-            image_mean=[PIXEL_MEAN],
-            image_std=[PIXEL_STD],
             rpn_anchor_generator=AnchorGenerator((tuple(anchor_sizes),), (tuple(aspect_ratios),)),
             rpn_pre_nms_top_n_train=2 * proposals,
             rpn_pre_nms_top_n_test=2 * proposals,
@@ -238,9 +232,8 @@ class DigitDetector(FasterRCNN):
             predictor.cls_score.weight.copy_(F.pad(head.weight, (0, 0, 1, 0)))
             predictor.cls_score.bias.copy_(F.pad(head.bias, (1, 0)))
 
-    def forward(self, scenes: list[Tensor], targets: Targets | None = None) -> Any:
-        # Scenes keep their size, so boxes need no scaling back.
-        images, targets = self.transform(scenes, targets)
+    def forward(self, scenes: Tensor, targets: Targets | None = None) -> Any:
+        images = normalised(scenes)
         sizes, pixels = images.image_sizes, {"0": images.tensors}
         features = {"0": self.backbone(images.tensors)}
         proposals, losses = self.rpn(images, features, targets)
@@ -281,7 +274,7 @@ class DigitDetector(FasterRCNN):
             digit. And bool (N,): whether its score is above the threshold of every stage; where it
             is not, the logits are all 0.
         """
-        scenes, _ = self.transform(list(centred(images, self.side)))
+        scenes = normalised(centred(images, self.side))
         features = {"0": self.backbone(scenes.tensors)}
         proposals, _ = self.rpn(scenes, features)
         logits, changes = self._first_stage(features, proposals, scenes.image_sizes)
@@ -296,6 +289,11 @@ class DigitDetector(FasterRCNN):
         logits, _ = self.crop_heads.box_predictor(crops)
         found &= digit_scores(logits) > self.crop_heads.score_thresh
         return logits[:, 1:] * found[:, None], found
+
+
+def normalised(scenes: Tensor) -> ImageList:
+    """Normalise scenes (N, 1, H, W); torchvision's transform would enlarge them to 800 pixels."""
+    return ImageList((scenes - PIXEL_MEAN) / PIXEL_STD, [scenes.shape[-2:]] * len(scenes))
 
 
 def digit_scores(logits: Tensor) -> Tensor:

@@ -175,7 +175,7 @@ def detect(
         heads.detections_per_img = 2 * len(written.digits) + 20
     for limit in (model.rpn._pre_nms_top_n, model.rpn._post_nms_top_n):
         limit["testing"] = max(limit["testing"], 20 * len(written.digits))
-    (prediction,) = model(list(to_input(pixels[None].to(device))))
+    (prediction,) = model(to_input(pixels[None].to(device)))
     prediction = {key: value.cpu() for key, value in prediction.items()}
     # From pixels of the scene to pixels of the picture.
     corner = torch.tensor([left, top, left, top]) - torch.tensor([x, y, x, y]) / scale

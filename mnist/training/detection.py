@@ -61,8 +61,7 @@ class Detection:
 
     def loss(self, model: DigitDetector, batch: Batch) -> Tensor:
         scenes, contents = batch
-        losses = model(list(scenes), contents)
-        return torch.stack(list(losses.values())).sum()
+        return torch.stack(list(model(scenes, contents).values())).sum()
 
     def validate(self, model: DigitDetector) -> tuple[float, float, int]:
         images, labels = self.validation

@@ -82,14 +82,11 @@ def open_checkpoint(
     Args:
         tensors: the data and the initial weights.
     """
-    runtime = params.runtime.model_dump(exclude={"resume", "checkpoint_seconds"})
     settings = {
         "architecture": model.architecture,
-        "recipe": getattr(params, name).model_dump(),
-        "seed": params.seed,
-        "precision": params.precision,
-        "portable": params.portable,
-        "runtime": runtime | {"device": str(device)},
+        "params": params.model_dump(include={name, "seed", "precision", "portable"}),
+        "threads": params.runtime.threads,
+        "device": str(device),
     }
     path = checkpoint.FOLDER / f"{name}-{checkpoint.hash_of(settings, tensors)}.pt"
     return Checkpoint(path, params.runtime.checkpoint_seconds, resume=params.runtime.resume)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mnist.models import registry
-from mnist.models.frcnn import Crops, DigitDetector, RoIAlign, centred, enlarge, targets
+from mnist.models.frcnn import Crops, DigitDetector, RoIAlign, centred, enlarge, normalised, targets
 from mnist.models.inference import PIXEL_MEAN, PIXEL_STD, classify_digits, to_input
 from tests.digits import as_tensors
 from tests.small_models import small_model, small_params
@@ -27,9 +27,10 @@ def test_class_0_of_the_network_is_the_background() -> None:
 
 
 def test_scenes_are_not_resized_nor_padded_nor_normalised_as_imagenet_is() -> None:
-    scene = torch.rand(1, 48, 48)
-    batch, _ = build().eval().transform([scene])
-    torch.testing.assert_close(batch.tensors[0], (scene - 0.1307) / 0.3081)
+    scenes = torch.rand(2, 1, 48, 48)
+    batch = normalised(scenes)
+    torch.testing.assert_close(batch.tensors, (scenes - 0.1307) / 0.3081)
+    assert batch.image_sizes == [(48, 48)] * 2
 
 
 @pytest.mark.parametrize("stride", [3, 4])
@@ -90,7 +91,7 @@ def test_classify_gives_the_label_of_the_top_box(trained: DigitDetector) -> None
     images, labels = as_tensors(slice(40))
     logits, found = classify_digits(trained, images, batch_size=7)
     with torch.no_grad():
-        expected = trained(list(centred(to_input(images), 48)))
+        expected = trained(centred(to_input(images), 48))
     tops = [
         prediction["labels"][0].item() - 1 if len(prediction["labels"]) else -1
         for prediction in expected
