@@ -58,7 +58,7 @@ def reliability(results: Results, comparison: Mapping[str, Any]) -> Chart:
 def risk_coverage(results: Results, comparison: Mapping[str, Any]) -> Chart:
     """Plot the errors left when the least certain images are set aside."""
     figure, axes = new_figure(360)
-    left = {}
+    left = []
     for result in results.models:
         title, colour, marker, dash = result.style
         errors = errors_left(result.correct, result.calibrated.max(axis=1))
@@ -66,16 +66,14 @@ def risk_coverage(results: Results, comparison: Mapping[str, Any]) -> Chart:
         share = 100 * np.arange(len(errors)) / len(result.labels)
         axes.plot(share, errors, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
                   markersize=7, markevery=max(1, len(errors) // 6), label=title)  # fmt: skip
-        left[title] = int(errors[len(errors) // 3])
+        left.append(errors[len(errors) // 3])
     axes.set_ylim(top=max(1, axes.get_ylim()[1]))
-    axes.set_xlabel("images set aside in %, least certain first")
-    axes.set_ylabel("errors left")
+    axes.set(xlabel="images set aside in %, least certain first", ylabel="errors left")
     figure.legend(loc="outside upper left", ncols=3)
-    least, most = min(left.values()), max(left.values())
     return Chart(
         "risk_coverage",
-        f"With the least certain {SET_ASIDE / 3:.0%} of the images set aside, {least} to {most} "
-        "errors are left, by model.",
+        f"With the least certain {SET_ASIDE / 3:.0%} of the images set aside, {min(left)} to "
+        f"{max(left)} errors are left, by model.",
         "Errors that are left when a person looks at the images set aside. Certainty: the "
         "probability of the predicted class after temperature scaling. Committed seed.",
         to_svg(figure, "risk_coverage"),

@@ -138,9 +138,8 @@ def learning_curves(results: Results, comparison: Mapping[str, Any]) -> Chart:
         before = comparison["cost"][result.name]["train_tflop"] - own
         tflop = [before + own * row["epoch"] / result.training["epochs"] for row in result.curve]
         # No error on so many images is shown as half an error.
-        error = [
-            100 * max(1 - row["val_accuracy"], 0.5 / row["val_digits"]) for row in result.curve
-        ]
+        least = 0.5 / result.curve[-1]["val_digits"]
+        error = [100 * max(1 - row["val_accuracy"], least) for row in result.curve]
         axes.plot(tflop, error, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
                   markersize=7, label=title)  # fmt: skip
     axes.set(xscale="log", yscale="log")

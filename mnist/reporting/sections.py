@@ -79,19 +79,10 @@ def make_sections(results: Results, comparison: Mapping[str, Any]) -> list[Secti
         if name == "attention" and charts:
             said[name] = [charts[0].alt, ROLLOUT]
         if name in said:
-            heading, *sentences = said[name]
+            heading, *text = said[name]
             made = [table for make in folded if (table := make(results, comparison)).rows]
-            sections.append(
-                Section(
-                    name,
-                    question,
-                    heading.rstrip("."),
-                    sentences,
-                    charts,
-                    made,
-                    links.get(name, []),
-                )
-            )
+            of = links.get(name, [])
+            sections.append(Section(name, question, heading.rstrip("."), text, charts, made, of))
     return sections
 
 

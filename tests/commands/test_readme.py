@@ -1,4 +1,4 @@
-"""`python -m mnist readme` writes figures of README.md and docs/ between their markers."""
+"""`python -m mnist readme` writes the table of results between its markers in README.md."""
 
 import argparse
 import os
@@ -7,46 +7,41 @@ from pathlib import Path
 import pytest
 import yaml
 
+import stages.report
 from mnist.commands import readme
 from mnist.errors import UserError
 from mnist.params import load_params
+from mnist.reporting.results import read_json, read_results
+from mnist.reporting.tables import leaderboard
 from tests.conftest import ROOT
-from tests.reporting.synthetic import make_params, write_metrics, write_seeds
+from tests.reporting.synthetic import make_params, write_metrics
 
 
-def test_the_blocks_are_replaced_between_their_markers(
+def test_the_table_is_replaced_between_its_markers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    models = ("cnn", "vit")
-    metrics = write_metrics(tmp_path / "metrics", models, wrong={"cnn": [0], "vit": [1, 2]})
-    write_seeds(metrics, {("cnn", 1): [0], ("cnn", 2): [3, 4], ("vit", 1): [1, 2]})
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(make_params(models).model_dump()))
-    (tmp_path / "docs").mkdir()
     monkeypatch.chdir(tmp_path)
-    for name, path in readme.BLOCKS.items():
-        with open(path, "a") as file:
-            file.write(f"before {name}\n<!-- {name} -->\nold\n<!-- /{name} -->\nafter {name}\n")
+    write_metrics(Path("metrics"), ("cnn", "vit"), wrong={"cnn": [0], "vit": [1, 2]})
+    Path("params.yaml").write_text(yaml.safe_dump(make_params(("cnn", "vit")).model_dump()))
+    stages.report.main()
+    path = Path("README.md")
+    path.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
     readme.main(argparse.Namespace())
-    text = Path("README.md").read_text()
-    assert "- CNN makes the fewest errors on the 100 test images: 1.50% (mean of 2 " in text
-    assert "| CNN | 98.50% ± 0.71% (n = 2) | 98.50% |" in text
-    assert "| Vision Transformer | 98.00% (n = 1) | 98.00% |" in text
-    assert "0.125 ms" in Path("docs/performance.md").read_text()
-    assert "| CNN | 98.50% ± 0.71% (n = 2) | 98.50% | 0.9 |" in Path("docs/lab.md").read_text()
-    for name, path in readme.BLOCKS.items():
-        lines = path.read_text().splitlines()
-        assert "old" not in lines
-        assert lines.index(f"before {name}") < lines.index(f"after {name}")
+    text = path.read_text()
+    assert text.startswith("before\n<!-- results -->\n\n| Model | Error |")
+    assert "| Vision Transformer | 2.00% |" in text
+    assert "old" not in text
+    assert text.endswith("\n\n<!-- /results -->\nafter\n")
     readme.main(argparse.Namespace())
-    assert Path("README.md").read_text() == text
-    Path("README.md").write_text("# Title\n")
-    with pytest.raises(UserError, match="needs the lines <!-- findings -->"):
+    assert path.read_text() == text
+    path.write_text("# Title\n")
+    with pytest.raises(UserError, match="needs the lines <!-- results -->"):
         readme.main(argparse.Namespace())
 
 
 @pytest.mark.skipif("CI" not in os.environ, reason="a user may have other results than committed")
-def test_the_committed_blocks_show_the_committed_metrics() -> None:
-    blocks = readme.make_blocks(ROOT / "metrics", load_params(ROOT / "params.yaml"))
-    for name, path in readme.BLOCKS.items():
-        text = (ROOT / path).read_text(encoding="utf-8")
-        assert readme.replace_between(text, path, name, blocks[name]) == text, "run `make readme`"
+def test_the_committed_table_shows_the_committed_metrics() -> None:
+    results = read_results(ROOT / "metrics", load_params(ROOT / "params.yaml"))
+    table = leaderboard(results, read_json(ROOT / "metrics/comparison.json"))
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"\n{table.markdown}\n" in text, "run `make readme`"

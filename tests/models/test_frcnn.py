@@ -103,7 +103,7 @@ def test_classify_gives_the_label_of_the_top_box(trained: DigitDetector) -> None
 
 def test_nothing_is_found_in_an_empty_image(trained: DigitDetector) -> None:
     with torch.no_grad():
-        (found,) = trained([torch.zeros(1, 48, 48)])
+        (found,) = trained(torch.zeros(1, 1, 48, 48))
     assert not len(found["boxes"])
     logits, found = classify_digits(trained, torch.zeros(3, 28, 28, dtype=torch.uint8), 3)
     assert not found.any()
