@@ -14,14 +14,16 @@ METRICS, REPORT = Path("metrics"), Path("report")
 
 
 def main() -> None:
-    results = read_results(METRICS, load_params())
+    params = load_params()
+    results = read_results(METRICS, params)
     comparison = compare(results)
     sections = make_sections(results, comparison)
+    shown = params.report.errors_shown
     with new_folder(REPORT) as target:
         for chart in (chart for section in sections for chart in section.charts):
             write_text(target / f"figures/{chart.name}.svg", chart.file)
         for name, template in (("index.html", "page.html.j2"), ("README.md", "page.md.j2")):
-            write_text(target / name, render(template, results, sections))
+            write_text(target / name, render(template, results, sections, shown))
     write_json(METRICS / "comparison.json", comparison)
 
 

@@ -24,15 +24,15 @@ class MissedImage:
     """what people saw where they rejected the label; empty if nothing is known"""
 
 
-def missed_images(results: Results) -> list[MissedImage]:
-    """Collect the images whose pixels are in metrics/examples, the most often missed first."""
+def missed_images(results: Results, count: int) -> list[MissedImage]:
+    """Collect up to `count` of the images in metrics/examples, the most often missed first."""
     pixels = {e["index"]: e["pixels"] for r in results.models for e in r.examples["misclassified"]}
     votes = {**CORRECTED, **AMBIGUOUS} if results.is_mnist else {}
     images = []
     for i in sorted(pixels):
         wrong = sum(not r.correct[i] for r in results.models)
         images.append(MissedImage(i, wrong, to_png(pixels[i]), str(votes.get(i, ""))))
-    return sorted(images, key=lambda image: -image.wrong)
+    return sorted(images, key=lambda image: -image.wrong)[:count]
 
 
 def to_png(pixels: str) -> str:

@@ -15,7 +15,9 @@ from mnist.reporting.sections import Section
 FOLDER = Path(__file__).parent
 
 
-def render(template: str, results: Results, sections: Sequence[Section]) -> str:
+def render(
+    template: str, results: Results, sections: Sequence[Section], errors_shown: int
+) -> str:
     """Render page.html.j2, with every picture inside, or page.md.j2, which links to figures/."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
@@ -29,7 +31,7 @@ def render(template: str, results: Results, sections: Sequence[Section]) -> str:
         results=results,
         confidence={r.name: r.calibrated.max(axis=1) for r in results.models},
         sections=sections,
-        missed=missed_images(results),
+        missed=missed_images(results, errors_shown),
         wrong_by_any=int(np.any([~r.correct for r in results.models], axis=0).sum()),
         canvas=make_canvas(results),
         script=(FOLDER / "js/errors.js").read_text(encoding="utf-8"),

@@ -47,7 +47,7 @@ class Nearest(nn.Module):
 class Finder(DigitDetector):
     """Finds one digit, a 7, in the brightest row and column of a scene."""
 
-    def forward(self, scenes: list[Tensor], targets: object = None) -> list[dict[str, Tensor]]:
+    def forward(self, scenes: Tensor, targets: object = None) -> list[dict[str, Tensor]]:
         assert not self.training
         predictions = []
         for scene in scenes:
