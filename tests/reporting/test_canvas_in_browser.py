@@ -14,7 +14,7 @@ from mnist.models.cnn import CNN
 from mnist.models.inference import to_input
 from mnist.params import load_params
 from mnist.reporting.canvas import JS, Canvas, make_canvas
-from mnist.reporting.results import read_results
+from mnist.reporting.results import Results, read_results
 from tests.conftest import ROOT
 from tests.digits import as_tensors
 from tests.reporting.handwriting import ANGULAR, DOT, ROUND, SCRIBBLE, Stroke, X, arc, place
@@ -28,17 +28,22 @@ PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Canv
 
 
 @pytest.fixture(scope="module")
-def made() -> Canvas:
-    made = make_canvas(read_results(ROOT / "metrics", load_params(ROOT / "params.yaml")))
+def results() -> Results:
+    return read_results(ROOT / "metrics", load_params(ROOT / "params.yaml"))
+
+
+@pytest.fixture(scope="module")
+def made(results: Results) -> Canvas:
+    made = make_canvas(results)
     assert made
     return made
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory: pytest.TempPathFactory, made: Canvas) -> str:
+def address(tmp_path_factory: pytest.TempPathFactory, made: Canvas, results: Results) -> str:
     templates = Environment(loader=FileSystemLoader(JS.parent), autoescape=True)
     path = tmp_path_factory.mktemp("page") / "index.html"
-    path.write_text(templates.from_string(PAGE).render(drawing=made, colours={}))
+    path.write_text(templates.from_string(PAGE).render(canvas=made, results=results))
     return path.as_uri()
 
 

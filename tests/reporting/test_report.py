@@ -107,7 +107,8 @@ def test_pairs_hold_the_figures_of_the_comparison(
 
 
 def test_missed_images_come_with_their_votes(results: Results) -> None:
-    images = missed_images(results)
+    assert len(missed_images(results, 3)) == 3
+    images = missed_images(results, 100)
     assert [(image.index, image.wrong) for image in images] == [
         (0, 5), (1, 4), (2, 3), (3, 2), (4, 1)
     ]  # fmt: skip
@@ -118,9 +119,9 @@ def test_missed_images_come_with_their_votes(results: Results) -> None:
 
 def test_people_s_votes_are_shown_for_mnist(tmp_path: Path) -> None:
     results = read(tmp_path, ("cnn",), labels=[0, 1] * 500, wrong={"cnn": [947]})
-    (image,) = missed_images(replace(results, is_mnist=True))
+    (image,) = missed_images(replace(results, is_mnist=True), 100)
     assert "5 of 5 people see 9" in image.label_error
-    assert not missed_images(results)[0].label_error
+    assert not missed_images(results, 100)[0].label_error
 
 
 # --- the files
@@ -128,7 +129,7 @@ def test_people_s_votes_are_shown_for_mnist(tmp_path: Path) -> None:
 
 def test_both_outputs_hold_the_same_sections(results: Results, comparison: dict[str, Any]) -> None:
     sections = make_sections(results, comparison)
-    html, markdown = (render(f"page.{kind}.j2", results, sections) for kind in ("html", "md"))
+    html, markdown = (render(f"page.{kind}.j2", results, sections, 9) for kind in ("html", "md"))
     for section in sections:
         assert html.count(f'id="{section.name}"') == 1
         assert section.heading in markdown
@@ -148,7 +149,7 @@ def test_other_data_have_no_lab_writers_or_canvas(tmp_path: Path, models: tuple[
     results = read(tmp_path, models, labels=list(range(26)) * 4, wrong=dict.fromkeys(models, []))
     clothes = replace(results, data="Clothes & <Shoes>", classes=tuple(map(chr, range(65, 91))))
     sections = make_sections(clothes, compare(clothes))
-    html, markdown = (render(f"page.{kind}.j2", clothes, sections) for kind in ("html", "md"))
+    html, markdown = (render(f"page.{kind}.j2", clothes, sections, 9) for kind in ("html", "md"))
     assert "Clothes &amp; &lt;Shoes&gt;" in html
     for text in (html, markdown):
         assert "<Shoes>" not in text or text is markdown
