@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mnist.errors import UserError
-from mnist.recognition.pictures import MAX_SIDE, find_ink, open_picture, to_mnist, union_box
+from mnist.recognition.pictures import find_ink, open_picture, to_mnist, union_box
 from tests.digits import digits
 
 
@@ -150,15 +150,6 @@ def test_a_texture_is_not_taken_for_digits() -> None:
         find_ink(1 - page, "test")
 
 
-def test_a_large_picture_is_reduced() -> None:
-    large = Image.fromarray(np.zeros((10, 3 * MAX_SIDE), dtype=np.uint8))
-    file = io.BytesIO()
-    large.save(file, "PNG")
-    grey, reduced = open_picture(file.getvalue(), "test")
-    assert grey.shape[1] == MAX_SIDE
-    assert reduced == pytest.approx(1 / 3)
-
-
 def test_a_bar_above_the_rest_belongs_to_its_digit() -> None:
     page = np.zeros((200, 200))
     page[40:50, 80:130] = 1  # the bar of a 5
@@ -187,9 +178,3 @@ def test_a_blank_picture_is_refused(shade: float) -> None:
 def test_other_files_are_refused(content: bytes) -> None:
     with pytest.raises(UserError, match="test (is not a picture|cannot be read|is blank)"):
         as_mnist(io.BytesIO(content))
-
-
-def test_a_picture_cut_off_in_the_middle_is_refused() -> None:
-    content = png(1 - smooth(1)).getvalue()
-    with pytest.raises(UserError, match="cannot be read"):
-        as_mnist(io.BytesIO(content[: len(content) // 2]))

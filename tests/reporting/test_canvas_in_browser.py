@@ -21,7 +21,7 @@ PROMPT = "Draw a digit from 0 to 9"
 UNLIKE = "Unlike the training digits"
 PAGE = """<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>Canvas</title>
 <meta name="viewport" content="width=device-width, initial-scale=1"><link rel="icon" href="data:,">
-<style>{% include "page.css" %}{% include "draw.css" %}</style></head>
+<style>{% include "page.css" %}</style></head>
 <body><main>{% include "draw.html.j2" %}</main></body></html>"""
 
 
@@ -157,15 +157,6 @@ def test_marks_are_read_from_left_to_right_and_no_digit_is_unlike_digits(page: P
         page.locator("#clear").click()
 
 
-def test_the_bars_show_the_three_most_likely_digits(page: Page) -> None:
-    draw(page, ROUND[7])
-    verdict(page)
-    rows = page.locator("#answers li").all()
-    assert rows[0].inner_text().split() == ["7", ">", "99%"]
-    widths = [row.locator("i").evaluate("bar => bar.clientWidth") for row in rows]
-    assert widths[0] > 50 > 5 > widths[1] >= widths[2]
-
-
 def test_strokes_can_be_taken_back(page: Page) -> None:
     page.locator("#canvas").click(button="right")  # draws nothing
     assert not opacity(page, "#canvas").any()
@@ -243,15 +234,6 @@ def test_the_ink_changes_with_the_colours_of_the_page(page: Page) -> None:
     page.wait_for_function(red % "red < 60")
     page.emulate_media(color_scheme="dark")
     page.wait_for_function(red % "red > 200")
-
-
-def test_without_javascript_there_is_a_sentence(browser: Browser, address: str) -> None:
-    context = browser.new_context(java_script_enabled=False)
-    page = context.new_page()
-    page.goto(address)
-    expect(page.get_by_text("The canvas needs JavaScript.")).to_be_visible()
-    expect(page.locator("#canvas")).to_be_hidden()
-    context.close()
 
 
 def test_strokes_are_split_into_digits_and_judged_by_the_limit(page: Page) -> None:
