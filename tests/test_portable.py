@@ -40,7 +40,7 @@ def switch_off(folder: Path) -> None:
     path.write_text(text.replace("portable: true", "portable: false"))
 
 
-@pytest.mark.parametrize("first", ["mnist", "stages", "mnist.params", "mnist.models.vit"])
+@pytest.mark.parametrize("first", ["stages", "mnist.models.vit"])
 def test_every_package_sets_it_before_torch(folder: Path, first: str) -> None:
     result = run_python(f"import {first}; {STATE}", folder)
     assert result.stdout.strip() == "True", result.stderr
