@@ -27,16 +27,10 @@ def test_class_0_of_the_network_is_the_background() -> None:
 
 
 def test_scenes_are_not_resized_nor_padded_nor_normalised_as_imagenet_is() -> None:
-<<<<<<< HEAD
     scenes = torch.rand(2, 1, 48, 48)
     batch = normalised(scenes)
     torch.testing.assert_close(batch.tensors, (scenes - 0.1307) / 0.3081)
     assert batch.image_sizes == [(48, 48)] * 2
-=======
-    scene = torch.rand(1, 64, 64)
-    batch, _ = build().eval().transform([scene])
-    torch.testing.assert_close(batch.tensors[0], (scene - 0.1307) / 0.3081)
->>>>>>> refs/heads/tests
 
 
 @pytest.mark.parametrize("stride", [3, 4])
