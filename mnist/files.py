@@ -62,13 +62,13 @@ def write_json(path: str | Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def round_numbers(value: Any, decimals: int = 6) -> Any:
-    """Round every float in nested dicts and lists, as the metrics in git are."""
+def round_numbers(value: Any) -> Any:
+    """Round every float in nested dicts and lists to 6 decimals."""
     if isinstance(value, dict):
-        return {key: round_numbers(item, decimals) for key, item in value.items()}
+        return {key: round_numbers(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [round_numbers(item, decimals) for item in value]
-    return round(value, decimals) if isinstance(value, float) else value
+        return [round_numbers(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def sha256(path: str | Path) -> str:
