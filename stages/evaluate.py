@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from mnist.data.arrays import load_arrays
 from mnist.data.checksums import is_mnist

