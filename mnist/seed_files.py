@@ -60,5 +60,4 @@ def reading(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise UserError(f"{path} is missing; `git checkout {path}` restores it.") from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        hint = f"`git checkout {path}` restores it"
-        raise UserError(f"{path} is damaged ({error!r}); {hint}.") from None
+        raise UserError(f"{path} is damaged ({error!r}); `git checkout {path}` helps.") from None
