@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from mnist.errors import UserError
+from mnist.models import registry
 from mnist.params import load_params
 from mnist.training import run
 from tests.small_pipeline import RECIPES, STAGES, run_stage, write_params
