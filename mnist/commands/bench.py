@@ -59,11 +59,9 @@ def main(_: argparse.Namespace) -> None:
 def measure(
     name: str, params: Params, training: tuple[Tensor, Tensor], digits: Tensor
 ) -> dict[str, float]:
-    """Train model `name` of `params` for some steps, from random weights, and let it classify.
+    """Train model `name` for some steps, from random weights, and let it classify `digits`.
 
-    Args:
-        training: uint8 images (N, 28, 28) and int64 labels (N,).
-        digits: uint8 images (N, 28, 28) to classify, on the same device.
+    Images are uint8 (N, 28, 28) and labels int64 (N,), on the same device.
     """
     detects, recipe = registry.detects(name), getattr(params, name)
     base: Any = Detection if detects else Classification

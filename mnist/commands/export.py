@@ -4,9 +4,8 @@ A file takes `images`, float32 (batch, 1, 28, 28) from 0, background, to 1, ink,
 float32 (batch, classes), for a batch of any size. Detectors are left out: the number of boxes
 depends on the picture, which PyTorch's exporter does not follow.
 
-Examples:
-  python -m mnist export
-  python -m mnist export --models cnn,vit --folder /tmp/onnx
+Example:
+  python -m mnist export --models cnn,vit
 """
 
 import argparse
@@ -23,7 +22,6 @@ from mnist.models import registry
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_models_argument(parser)
-    parser.add_argument("--folder", type=Path, default="exports", help="default: %(default)s")
 
 
 def main(arguments: argparse.Namespace) -> None:
@@ -31,7 +29,7 @@ def main(arguments: argparse.Namespace) -> None:
         if registry.detects(name):
             print(f"{name}: left out; PyTorch's exporter cannot follow a detector")
             continue
-        path = arguments.folder / f"{name}.onnx"
+        path = Path(f"exports/{name}.onnx")
         export(registry.load(name, Path(f"models/{name}.safetensors")), path)
         print(f"{name}: {path}, {path.stat().st_size / 1e6:.1f} MB")
 

@@ -35,29 +35,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     params = load_params()
-    wanted = {}
+    jobs: list[tuple[str, int]] = []
     for text in arguments.wanted:
         model, _, count = text.partition("=")
         if model not in params.models or not count.isdecimal():
             models = ", ".join(params.models)
             raise UserError(f"{text!r} is not MODEL=COUNT, such as cnn=5; models are {models}.")
         others = [seed for seed in range(1, int(count) + 1) if seed != params.seed]
-        wanted[model] = [params.seed, *others][: int(count)]
-    recipes = {model: read_recipe(model) for model in wanted}
+        jobs += [(model, seed) for seed in [params.seed, *others][: int(count)]]
+    recipes = {model: read_recipe(model) for model in {model for model, _ in jobs}}
     errors = read_errors(SEED_ERRORS)
     rows: dict[tuple[str, int], dict[str, Any]] = {
         (row["model"], int(row["seed"])): row
         for row in read_rows(SEEDS)
         if row["recipe"] == recipes.get(row["model"], row["recipe"])
     }
-    jobs = [(model, seed) for model in wanted for seed in wanted[model]]
     for model, seed in jobs:
         if (model, seed) not in rows:
             reference = ""  # the files at hand
             if seed != params.seed:
-                name = f"{model}-seed-{seed}"
-                print(f"seeds: {name}", flush=True)
-                reference = run_experiment(name, {"seed": seed}, f"evaluate@{model}")
+                name, stage = f"{model}-seed-{seed}", f"evaluate@{model}"
+                reference = run_experiment(name, {"seed": seed}, stage)
             figures, errors[model, seed] = read_figures(model, reference)
             rows[model, seed] = {"model": model, "seed": seed, "recipe": recipes[model]} | figures
         # After each training: the next may take hours.
