@@ -35,12 +35,12 @@ STEPS, BATCHES = 20, 10  # of training, and to classify, in a round
 def main(_: argparse.Namespace) -> None:
     params = load_params()
     device = set_up(params)
-    training, test = (load_arrays(ARRAYS / f"{split}.npz", device) for split in ("train", "test"))
+    training, others = (load_arrays(ARRAYS / f"{x}.npz", device) for x in ("train", "validation"))
     rounds: dict[str, list[dict[str, float]]] = {name: [] for name in params.models}
     for number in range(1, ROUNDS + 1):
         for name in params.models:
             print(f"round {number} of {ROUNDS}: {name}", flush=True)
-            rounds[name].append(measure(name, params, training, test[0]))
+            rounds[name].append(measure(name, params, training, others[0]))
     figures = {
         "cpu": cpu_name(),
         "cores": os.cpu_count(),
