@@ -28,7 +28,8 @@ def read_split(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.n
     images_path, labels_path = (folder / name for name in NAMES[split])
     images, labels = _read(images_path, "images", 3), _read(labels_path, "labels", 1)
     if images.shape[1:] != (28, 28):
-        raise UserError(f"{images_path}: images of {images.shape[1:]} pixels are not 28x28.")
+        height, width = images.shape[1:]
+        raise UserError(f"{images_path} holds images of {height}x{width} pixels, not 28x28.")
     if labels.max() >= classes:
         first = int(np.argmax(labels >= classes))
         raise UserError(

@@ -39,7 +39,7 @@ def test_a_split_is_read_as_written(tmp_path: Path, images: np.ndarray, labels: 
         (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, *[2**32 - 1] * 3), "damaged"),
         (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, 0, 28, 28), "not images"),
         (IMAGES, np.zeros(3), "not images.*swapped"),
-        (IMAGES, np.zeros((3, 8, 9)), r"images of \(8, 9\) pixels"),
+        (IMAGES, np.zeros((3, 8, 9)), "holds images of 8x9 pixels"),
         (IMAGES, np.zeros((4, 28, 28)), "holds 4 images but .* 3 labels"),
         (LABELS, np.zeros((3, 28, 28)), "not labels.*swapped"),
         (LABELS, struct.pack(">4BI", 0, 0, 12, 1, 3) + b"1234" * 3, "holds >i4"),
