@@ -39,8 +39,7 @@ def own(target: Path, folder: Path) -> None:
 def torchvision(target: Path) -> None:
     """Download torchvision's weights, 760 MB, and keep the backbones."""
     with TemporaryDirectory(dir=target) as folder:
-        for url in TORCHVISION_URLS.values():
-            download(url, folder)
+        download(TORCHVISION_URLS.values(), folder)
         own(target, Path(folder))
 
 

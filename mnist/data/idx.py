@@ -7,7 +7,6 @@ import numpy as np
 
 from mnist.errors import UserError
 
-SIDE = 28
 # The four files by split: (images, labels).
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -28,11 +27,9 @@ def read_split(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.n
     """
     images_path, labels_path = (folder / name for name in NAMES[split])
     images, labels = _read(images_path, "images", 3), _read(labels_path, "labels", 1)
-    if images.shape[1:] != (SIDE, SIDE):
+    if images.shape[1:] != (28, 28):
         height, width = images.shape[1:]
-        raise UserError(
-            f"{images_path} holds images of {height}x{width} pixels; resize them to {SIDE}x{SIDE}."
-        )
+        raise UserError(f"{images_path} holds images of {height}x{width} pixels, not 28x28.")
     if labels.max() >= classes:
         first = int(np.argmax(labels >= classes))
         raise UserError(
@@ -41,8 +38,7 @@ def read_split(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.n
         )
     if len(images) != len(labels):
         raise UserError(
-            f"{images_path} holds {len(images)} images but {labels_path} {len(labels)} labels; "
-            "use two files that belong together."
+            f"{images_path} holds {len(images)} images but {labels_path} {len(labels)} labels."
         )
     return images, labels
 

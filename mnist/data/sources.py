@@ -89,9 +89,9 @@ def verify(folder: Path) -> None:
 
 
 def download(
-    url: str, folder: str, unpack: Unpack | None = None, checksum: str | None = None
+    urls: Iterable[str], folder: str, unpack: Unpack | None = None, checksum: str | None = None
 ) -> None:
-    """Download `url`, of the SHA-256 `checksum` if it is known, into `folder`; unpack an archive.
+    """Download files into `folder`, with a progress bar; `checksum` is the SHA-256 of a single one.
 
     Raises:
         SourceError: the server cannot be reached, falls silent, or sends something else.
@@ -100,20 +100,20 @@ def download(
     # Without this header, a server may send a .gz file so that `requests` decompresses it.
     headers = {"Accept-Encoding": "identity"}
     downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT, headers=headers)
-    try:
-        pooch.retrieve(url, checksum, url.rpartition("/")[2], folder, unpack, downloader)
-    except (requests.HTTPError, zipfile.BadZipFile, ValueError) as error:
-        raise SourceError(f"{url}: {error}") from None
-    except requests.RequestException as error:  # its text is of connection pools and retries
-        raise SourceError(f"cannot download {url} ({type(error).__name__})") from None
+    for url in urls:
+        try:
+            pooch.retrieve(url, checksum, url.rpartition("/")[2], folder, unpack, downloader)
+        except (requests.HTTPError, zipfile.BadZipFile, ValueError) as error:
+            raise SourceError(f"{url}: {error}") from None
+        except requests.RequestException as error:  # its text is of connection pools and retries
+            raise SourceError(f"cannot download {url} ({type(error).__name__})") from None
 
 
 def _take_from(
     urls: list[str], target: Path, unpack: Unpack | None = None, checksum: str | None = None
 ) -> None:
     with TemporaryDirectory(dir=target) as folder:
-        for url in urls:
-            download(url, folder, unpack, checksum)
+        download(urls, folder, unpack, checksum)
         _take(Path(folder).rglob("*"), target)
     verify(target)
 

@@ -117,7 +117,7 @@ def test_the_idx_files_are_verified_again(folder: Path) -> None:
 
 def test_damaged_arrays_are_refused(folder: Path) -> None:
     path = folder / "data/mnist/test.npz"
-    with pytest.raises(UserError, match=r"test\.npz is missing; run `dvc repro convert`"):
+    with pytest.raises(UserError, match="test.npz: .*No such file"):
         load_arrays(path, CPU)
     convert.main()
     whole = path.read_bytes()
@@ -127,5 +127,5 @@ def test_damaged_arrays_are_refused(folder: Path) -> None:
     other = (folder / "other.npz").read_bytes()
     for content in (b"", b"garbage", whole[:-1], whole[: len(whole) // 2], bytes(changed), other):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"test\.npz is damaged"):
+        with pytest.raises(UserError, match=r"test\.npz: .*dvc repro convert"):
             load_arrays(path, CPU)
