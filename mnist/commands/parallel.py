@@ -55,7 +55,8 @@ def main(arguments: argparse.Namespace) -> None:
     finally:
         # DVC ignores Ctrl-C while a stage runs, and then cleans up as after any that fails.
         for process in running.values():
-            os.killpg(process.pid, signal.SIGINT)
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGINT)
         for process in running.values():
             process.wait()
 
