@@ -23,8 +23,6 @@ from mnist.recognition.pictures import open_picture
 from tests.conftest import ROOT
 from tests.digits import digits, write_data_set
 
-pytestmark = pytest.mark.fuzz
-
 
 @st.composite
 def damaged(draw: st.DrawFn, whole: bytes) -> bytes:
