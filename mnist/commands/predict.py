@@ -15,17 +15,18 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mnist.commands import add_models_argument
 from mnist.errors import UserError
+from mnist.files import round_numbers
 
 if TYPE_CHECKING:
-    from mnist.recognition.recognize import Digit, Reading
+    from mnist.recognition.recognize import Reading
 
 SHOWN_FORMATS = (".png", ".jpg", ".pdf", ".svg")
-UNREADABLE = 2  # exit code
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +66,8 @@ def main(arguments: argparse.Namespace) -> None:
             text = f"{name}: not read"
         else:
             readings.append((name, reading))
-            results.append({"picture": name} | as_json(reading))
+            digits = asdict(reading)["digits"]
+            results.append({"picture": name, "models": round_numbers(digits)})
             text = as_table(name, reading, params.data.classes)
         if not arguments.json:
             print(text)
@@ -79,7 +81,7 @@ def main(arguments: argparse.Namespace) -> None:
     if errors:
         lines = [f"predict: {len(errors)} of {len(results)} not read:", *errors]
         print("\n  ".join(lines), file=sys.stderr)
-        sys.exit(UNREADABLE)
+        sys.exit(2)
 
 
 def as_table(name: str, reading: "Reading", classes: Sequence[str]) -> str:
@@ -87,7 +89,7 @@ def as_table(name: str, reading: "Reading", classes: Sequence[str]) -> str:
 
     A ? follows what is unlike the digits that the model was trained on.
     """
-    count = len(reading.boxes)
+    count = len(reading.images)
     lines = [name if count == 1 else f"{name}: {count} digits, from left to right"]
     for model, digits in reading.digits.items():
         names = " ".join(classes[d.digit] + ("?" if d.unlike else "") for d in digits)
@@ -98,31 +100,6 @@ def as_table(name: str, reading: "Reading", classes: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def as_json(reading: "Reading") -> dict[str, Any]:
-    """Return a reading as plain values, described in docs/predict.md.
-
-    Boxes are left, top, right, bottom in pixels of the file.
-    """
-
-    from mnist.models import registry
-
-    def in_file(box: Sequence[float]) -> list[int]:
-        return [round(edge / reading.reduced) for edge in box]
-
-    def plain(digit: "Digit") -> dict[str, Any]:
-        values: dict[str, Any] = {"digit": digit.digit, "unlike": digit.unlike}
-        if digit.box:
-            return values | {"score": round(digit.confidence, 6), "box": in_file(digit.box)}
-        return values | {"probabilities": digit.probabilities.round(6).tolist()}
-
-    result: dict[str, Any] = {"boxes": [in_file(box) for box in reading.boxes]}
-    result |= {"classifiers": {}, "detectors": {}}
-    for model, digits in reading.digits.items():
-        kind = "detectors" if registry.detects(model) else "classifiers"
-        result[kind][model] = [plain(digit) for digit in digits]
-    return result
-
-
 def _files(pictures: list[str]) -> list[str]:
     """Replace each folder by the pictures in it, if there are any."""
     from PIL import Image
@@ -130,10 +107,8 @@ def _files(pictures: list[str]) -> list[str]:
     suffixes = {*Image.registered_extensions(), ".heic", ".svg"}  # the last two: not in silence
     names = []
     for picture in pictures:
-        found = []
-        if Path(picture).is_dir():
-            files = sorted(Path(picture).iterdir())
-            found = [str(file) for file in files if file.suffix.lower() in suffixes]
+        files = sorted(Path(picture).iterdir()) if Path(picture).is_dir() else []
+        found = [str(file) for file in files if file.suffix.lower() in suffixes]
         names += found or [picture]
     return names
 
@@ -141,8 +116,6 @@ def _files(pictures: list[str]) -> list[str]:
 def _content(name: str) -> bytes:
     if name == "-":
         return sys.stdin.buffer.read()
-    if Path(name).is_dir():
-        raise UserError(f"{name} holds no picture (subfolders are not searched).")
     try:
         return Path(name).read_bytes()
     except OSError as error:

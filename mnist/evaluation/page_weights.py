@@ -27,17 +27,14 @@ def export_weights(model: nn.Module, images: Tensor) -> dict[str, Any]:
     """
     rounded: Any = copy.deepcopy(model).eval()
     _fold_normalisation(rounded.features)
-    with torch.no_grad():
-        for layer in rounded.modules():
-            if isinstance(layer, nn.Conv2d | nn.Linear):
-                steps, scale = _eight_bits(layer.weight)
-                layer.weight.copy_((steps * scale).view_as(layer.weight))
+    layers = _round_layers(rounded)
     digits = images[:CHECKED]
-    check: dict[str, Any] = {"pixels": _text(zlib.compress(digits.cpu().numpy().tobytes(), 9))}
+    pixels = zlib.compress(digits.cpu().numpy().tobytes(), 9)
+    check: dict[str, Any] = {"pixels": base64.b64encode(pixels).decode()}
     for name, checked in (("exact", model), ("rounded", rounded)):
         probabilities = predict_logits(checked, digits, CHECKED).softmax(dim=1)
         check[name] = [[round(x, 5) for x in row] for row in probabilities.tolist()]
-    return {"mean": PIXEL_MEAN, "std": PIXEL_STD, "layers": _layers(rounded), "check": check}
+    return {"mean": PIXEL_MEAN, "std": PIXEL_STD, "layers": layers, "check": check}
 
 
 def _fold_normalisation(layers: nn.Sequential) -> None:
@@ -49,41 +46,35 @@ def _fold_normalisation(layers: nn.Sequential) -> None:
             layers[i + 1] = nn.Identity()
 
 
-def _layers(model: Any) -> list[dict[str, Any]]:
+def _round_layers(model: Any) -> list[dict[str, Any]]:
+    """Round the weights of all layers in place, and describe the layers."""
     layers: list[dict[str, Any]] = []
     for layer in model.features:
         if isinstance(layer, nn.Conv2d):
             kernel, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
             shape = {"kernel": kernel, "stride": stride, "padding": padding}
-            layers.append({"kind": "convolution"} | shape | _weights(layer))
+            layers.append({"kind": "convolution"} | shape | _round_weights(layer))
         elif isinstance(layer, nn.ReLU):
             layers.append({"kind": "relu"})
         elif isinstance(layer, nn.MaxPool2d):
             layers.append({"kind": "pool", "size": layer.kernel_size})
-    return [*layers, {"kind": "strongest"}, {"kind": "linear"} | _weights(model.head)]
+    return [*layers, {"kind": "strongest"}, {"kind": "linear"} | _round_weights(model.head)]
 
 
-def _weights(layer: Any) -> dict[str, Any]:
-    """Weights of a layer, a row an output: steps of -127 to 127, and how large a step is."""
-    steps, scale = _eight_bits(layer.weight)
+@torch.no_grad()
+def _round_weights(layer: Any) -> dict[str, Any]:
+    """Round to whole steps of -127 to 127; how large a step is, differs from output to output."""
+    rows = layer.weight.flatten(1)
+    scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127
+    steps = (rows / scale).round()
+    layer.weight.copy_((steps * scale).view_as(layer.weight))
     return {
         "outputs": len(steps),
-        "steps": _text(steps.to(torch.int8).cpu().numpy().tobytes()),
-        "scale": _floats(scale),
-        "bias": _floats(layer.bias),
+        "steps": _text(steps.to(torch.int8)),
+        "scale": _text(scale),
+        "bias": _text(layer.bias),
     }
 
 
-def _eight_bits(weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Round (rows, ...) to whole steps (rows, n) of a size of their own in each row, (rows, 1)."""
-    rows = weight.detach().flatten(1)
-    scale = rows.abs().amax(dim=1, keepdim=True).clamp(min=1e-12) / 127
-    return (rows / scale).round(), scale
-
-
-def _floats(values: Tensor) -> str:
-    return _text(values.detach().cpu().numpy().astype("<f4").tobytes())
-
-
-def _text(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+def _text(values: Tensor) -> str:
+    return base64.b64encode(values.detach().cpu().numpy().tobytes()).decode()

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mnist.files import new_file
+from mnist.models import registry
 from mnist.recognition.recognize import Reading
 
 COLOR = "tab:orange"  # of a detector's boxes
@@ -15,10 +16,8 @@ COLOR = "tab:orange"  # of a detector's boxes
 def annotate(readings: Sequence[tuple[str, Reading]], classes: Sequence[str], path: Path) -> None:
     """Draw each picture with the detector's boxes, and the 28x28 pixels of each digit beside it.
 
-    Args:
-        readings: the name of each picture and what was read in it.
-        classes: the name of each class.
-        path: of the drawing; its suffix decides the format.
+    `readings` are the name of each picture and what was read in it; the suffix of `path` decides
+    the format of the drawing.
     """
     columns = max(len(reading.images) for _, reading in readings)
     figure = Figure(figsize=(4 + 1.6 * columns, 3.4 * len(readings)), layout="constrained")
@@ -33,8 +32,8 @@ def annotate(readings: Sequence[tuple[str, Reading]], classes: Sequence[str], pa
         for model, digits in reading.digits.items():
             for i, digit in enumerate(digits):
                 text = f"{classes[digit.digit]} {digit.confidence:.0%}"
-                if digit.box:
-                    left, top, right, bottom = digit.box
+                if registry.detects(model):
+                    left, top, right, bottom = (edge * reading.reduced for edge in digit.box)
                     size = (right - left, bottom - top)
                     row[0].add_patch(Rectangle((left, top), *size, fill=False, color=COLOR, lw=2))
                     row[0].text(left, top, text, color=COLOR, fontsize=9, va="bottom")

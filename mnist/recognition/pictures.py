@@ -8,7 +8,6 @@ A network trained on them misreads a photo that is dark on light, squashed or of
 import io
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import tifffile
@@ -23,22 +22,11 @@ MAX_SIDE = 1600  # pixels; a larger picture is reduced first
 MIN_CONTRAST = 0.15  # between ink and paper, both 0..1
 MAX_DIGITS = 100
 MIN_SIZE = 0.2  # relative to the largest digit; what is smaller is dirt
-RANGES = (1, 255, 4095, 65535, 2**32 - 1)  # white, in floats and in 8, 12, 16 and 32 bits
+RANGES = (1, 255, 4095, 65535)  # white, in floats and in 8, 12 and 16 bits
 TIFF = (b"II*\0", b"MM\0*")  # how the files start
-HEIC_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"mif1", b"msf1")
 
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are the first pixels outside"""
-
-
-@dataclass(frozen=True)
-class Handwriting:
-    """The ink of a picture, without its paper."""
-
-    ink: np.ndarray
-    """float32 (H, W), from 0 (paper) to 1 (the darkest ink)"""
-    digits: list[Box]
-    """one box per digit, from left to right"""
 
 
 def open_picture(content: bytes, name: str) -> tuple[np.ndarray, float]:
@@ -56,9 +44,10 @@ def open_picture(content: bytes, name: str) -> tuple[np.ndarray, float]:
     try:
         upright = _decode(content)
     except UnidentifiedImageError:
-        kind = _format_not_read(content)
-        what = f"a {kind} file, which is not read" if kind else "not a picture that can be read"
-        raise UserError(f"{name} is {what}; save it as PNG or JPEG.") from None
+        raise UserError(
+            f"{name} is not a picture that can be read (HEIC, SVG and PDF are not); "
+            "save it as PNG or JPEG."
+        ) from None
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise UserError(f"{name} cannot be read as a picture: {error}") from None
     width = upright.width
@@ -90,8 +79,6 @@ def _decode(content: bytes) -> Image.Image:
 
 def _to_8_bits(values: np.ndarray) -> Image.Image:
     """Scale integers or floats, (H, W) or (H, W, 3), to 0..255 by the range that they come from."""
-    if values.dtype == np.int32:
-        values = values.view(np.uint32)  # Pillow takes the highest bit for a sign
     values = np.nan_to_num(values.astype(np.float64))
     values -= min(values.min(), 0)
     largest = values.max()
@@ -99,55 +86,36 @@ def _to_8_bits(values: np.ndarray) -> Image.Image:
     return Image.fromarray((values * (255 / top)).astype(np.uint8))
 
 
-def _format_not_read(content: bytes) -> str | None:
-    """Name a well-known format of pictures that Pillow does not open."""
-    if content[4:8] == b"ftyp" and content[8:12] in HEIC_BRANDS:
-        return "HEIC"
-    if content.startswith(b"%PDF"):
-        return "PDF"
-    return "SVG" if b"<svg" in content[:4096] else None
-
-
-def find_ink(grey: np.ndarray, name: str) -> Handwriting:
+def find_ink(grey: np.ndarray, name: str) -> tuple[np.ndarray, list[Box]]:
     """Separate ink from paper in grey values 0..1 (H, W), dark on light or light on dark.
 
-    The shade of most of the border is the paper. Uneven light is corrected.
+    The shade of most of the border is the paper. Uneven light is corrected. Strokes are found by
+    Otsu's threshold (Otsu, 1979); what is far from them is removed.
+
+    Returns:
+        The ink, float32 (H, W) from 0 (paper) to 1 (most of a stroke), and the box of each digit,
+        from left to right.
 
     Raises:
         UserError: there is no ink, or there are more than MAX_DIGITS marks.
     """
     # Smooth the grain of paper and camera.
     grey = ndimage.gaussian_filter(grey, max(grey.shape) / 400)
-    if np.ptp(grey) < MIN_CONTRAST:
-        raise UserError(f"{name} is blank: nothing in it stands out from the background.")
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     on_light = np.median(border) > (grey.min() + grey.max()) / 2
     dark = grey if on_light else 1 - grey
     # Half the light makes both paper and ink half as bright: their ratio stays.
     ink = (1 - dark / _paper(dark).clip(0.05)).clip(0, 1)
-    if ink.max() < MIN_CONTRAST:
+    if min(np.ptp(grey), ink.max()) < MIN_CONTRAST:
         raise UserError(f"{name} is blank: nothing in it stands out from the background.")
-    ink, strokes = even_ink(ink)
-    digits = find_digits(strokes)
-    if len(digits) > MAX_DIGITS:
-        raise UserError(f"{name} shows {len(digits)} separate marks; crop it to the digits.")
-    return Handwriting(ink, digits)
-
-
-def even_ink(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Make the ink of strokes as full as MNIST's is, and remove what is far from strokes.
-
-    Args:
-        ink: float (H, W) in 0..1, 0 where there is paper; not all of it is 0.
-
-    Returns:
-        The ink, float32 (H, W), in which most of a stroke is 1; and bool (H, W): the strokes, by
-        Otsu's threshold (Otsu, 1979).
-    """
+    # MNIST's strokes are mostly full ink.
     ink = (ink / np.median(ink[ink >= ink.max() / 2])).clip(0, 1)
     strokes = ink > threshold_otsu(ink)
     near = ndimage.binary_dilation(strokes, iterations=1 + max(ink.shape) // 100)
-    return np.where(near, ink, 0).astype(np.float32), strokes
+    digits = find_digits(strokes)
+    if len(digits) > MAX_DIGITS:
+        raise UserError(f"{name} shows {len(digits)} separate marks; crop it to the digits.")
+    return np.where(near, ink, 0).astype(np.float32), digits
 
 
 def find_digits(strokes: np.ndarray) -> list[Box]:

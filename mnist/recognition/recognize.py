@@ -4,7 +4,7 @@ import copy
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,9 +18,7 @@ from mnist.models.inference import SCORE_THRESHOLD, classify_digits, predict_log
 from mnist.recognition.pictures import (
     BOX,
     MAX_SIDE,
-    SIDE,
     Box,
-    Handwriting,
     find_ink,
     open_picture,
     to_mnist,
@@ -38,8 +36,8 @@ class Calibration(NamedTuple):
 
     temperature: float = 1
     """by which the logits are divided"""
-    least_confidence: float | None = None
-    """below it a picture is unlike a digit; None: not known"""
+    least_confidence: float = 0
+    """a picture whose calibrated confidence is lower is unlike a digit"""
 
 
 @dataclass(frozen=True)
@@ -50,12 +48,12 @@ class Digit:
     """index of the class"""
     confidence: float
     """0..1: a classifier's calibrated probability, or the score of a detector's box"""
-    unlike: bool | None
-    """whether it is unlike the digits that the model was trained on; None: not known"""
-    probabilities: np.ndarray
-    """float64 (classes,), calibrated"""
-    box: tuple[float, ...] | None = None
-    """of a detector: left, top, right, bottom in pixels of `Reading.picture`"""
+    unlike: bool
+    """whether it is unlike the digits that the model was trained on"""
+    box: tuple[int, ...]
+    """left, top, right, bottom in pixels of the file"""
+    probabilities: list[float]
+    """of each class, calibrated; of a detector's digit, when the model sees it alone"""
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,6 @@ class Reading:
     """float32 (H, W) grey values in 0..1"""
     reduced: float
     """size of `picture` divided by the file's, at most 1"""
-    boxes: list[Box]
-    """of the digits, in pixels of `picture`"""
     images: np.ndarray
     """uint8 (n, 28, 28), the input of the classifiers"""
     digits: dict[str, list[Digit]]
@@ -75,12 +71,11 @@ class Reading:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Read metrics/details/<model>.json, where it exists."""
-    try:
-        details = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    """Read metrics/details/<model>.json; without the file, nothing is scaled or marked."""
+    if not path.exists():
         return Calibration()
-    return Calibration(details["temperature"], details.get("least_confidence"))
+    details = json.loads(path.read_text(encoding="utf-8"))
+    return Calibration(details["temperature"], details["least_confidence"])
 
 
 def read(
@@ -100,39 +95,40 @@ def read(
         UserError: the content is not a picture, is blank, or shows too many marks.
     """
     picture, reduced = open_picture(content, name)
-    written = find_ink(picture, name)
-    images = np.stack([to_mnist(written.ink, box) for box in written.digits])
-    digits = {}
+    ink, boxes = find_ink(picture, name)
+    images = np.stack([to_mnist(ink, box) for box in boxes])
+    digits: dict[str, list[Digit]] = {}
     for model_name, model in models.items():
         calibration = calibrations[model_name]
         if registry.detects(model_name):
-            digits[model_name] = _read_by_detector(model, written, calibration, device)
+            digits[model_name] = []
+            for box, digit, score in detect(model, ink, boxes, device):
+                # The model is calibrated for single digits.
+                image = torch.from_numpy(cut_out(ink, box)[None]).to(device)
+                logits, _ = classify_digits(model, image, 1)
+                alone = _to_digit(logits[0], calibration, box, reduced)
+                digits[model_name].append(replace(alone, digit=digit, confidence=score))
         else:
             logits = predict_logits(model, torch.from_numpy(images).to(device), len(images))
-            digits[model_name] = [_to_digit(row, calibration) for row in logits.cpu().double()]
-    return Reading(picture, reduced, written.digits, images, digits)
+            digits[model_name] = [
+                _to_digit(row, calibration, box, reduced)
+                for row, box in zip(logits, boxes, strict=True)
+            ]
+    return Reading(picture, reduced, images, digits)
 
 
-def _to_digit(logits: Tensor, calibration: Calibration) -> Digit:
-    probabilities = (logits / calibration.temperature).softmax(dim=0).numpy()
-    confidence, least = float(probabilities.max()), calibration.least_confidence
-    unlike = None if least is None else confidence < least
-    return Digit(int(probabilities.argmax()), confidence, unlike, probabilities)
-
-
-def _read_by_detector(
-    model: "DigitDetector", written: Handwriting, calibration: Calibration, device: torch.device
-) -> list[Digit]:
-    """Find the digits in the whole picture, and classify each alone: only for a single digit the
-    model is calibrated.
-    """
-    digits = []
-    for box, digit, score in detect(model, written, device):
-        image = torch.from_numpy(cut_out(written.ink, box)[None]).to(device)
-        logits, _ = classify_digits(model, image, 1)
-        alone = _to_digit(logits[0].cpu().double(), calibration)
-        digits.append(Digit(digit, score, alone.unlike, alone.probabilities, box))
-    return digits
+def _to_digit(
+    logits: Tensor, calibration: Calibration, box: tuple[float, ...], reduced: float
+) -> Digit:
+    probabilities = (logits.cpu().double() / calibration.temperature).softmax(dim=0)
+    confidence, digit = probabilities.max(dim=0)
+    return Digit(
+        digit=int(digit),
+        confidence=float(confidence),
+        unlike=float(confidence) < calibration.least_confidence,
+        box=tuple(round(edge / reduced) for edge in box),
+        probabilities=probabilities.tolist(),
+    )
 
 
 def cut_out(ink: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
@@ -141,45 +137,47 @@ def cut_out(ink: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
     right, bottom = (max(0, math.ceil(edge)) for edge in box[2:])
     digit = ink[top:bottom, left:right]
     if not digit.any():
-        return np.zeros((SIDE, SIDE), dtype=np.uint8)
+        return np.zeros((28, 28), dtype=np.uint8)
     return to_mnist(digit, (0, 0, digit.shape[1], digit.shape[0]))
 
 
 @torch.inference_mode()
 def detect(
-    model: "DigitDetector", written: Handwriting, device: torch.device
+    model: "DigitDetector", ink: np.ndarray, found: list[Box], device: torch.device
 ) -> list[tuple[tuple[float, ...], int, float]]:
     """Find digits in the whole picture, scaled to the size that digits have in training.
+
+    Args:
+        ink: float32 (H, W) in 0..1.
+        found: the boxes of the digits as `find_ink` found them, for their size.
 
     Returns:
         Box, class and score of the digits with a score of SCORE_THRESHOLD or more, from left to
         right.
     """
-    left, top, right, bottom = union_box(written.digits)
-    longest = [max(b[2] - b[0], b[3] - b[1]) for b in written.digits]
+    left, top, right, bottom = union_box(found)
+    longest = [max(b[2] - b[0], b[3] - b[1]) for b in found]
     scale = min(BOX / float(np.median(longest)), MAX_SIDE / max(right - left, bottom - top))
     size = [max(1, round(side * scale)) for side in (right - left, bottom - top)]
-    cut = Image.fromarray(written.ink[top:bottom, left:right])
-    ink = np.asarray(cut.resize((size[0], size[1]), Image.Resampling.BILINEAR))
-    # At least as large as a scene of the training, and a multiple of the feature map's stride.
-    width, height = (max(model.side, 4 * -(-(side + 2 * MARGIN) // 4)) for side in size)
+    cut = Image.fromarray(ink[top:bottom, left:right])
+    small = np.asarray(cut.resize((size[0], size[1]), Image.Resampling.BILINEAR))
+    width, height = (max(model.side, side + 2 * MARGIN) for side in size)
     x, y = (width - size[0]) // 2, (height - size[1]) // 2
     scene = np.zeros((height, width), dtype=np.float32)
-    scene[y : y + size[1], x : x + size[0]] = ink / max(float(ink.max()), 1e-6)
+    scene[y : y + size[1], x : x + size[0]] = small / small.max()
     pixels = torch.from_numpy(np.rint(scene * 255).astype(np.uint8))
     # torchvision shrinks a scene that is larger than those of the training, and limits how many
     # boxes it considers. The limits are raised in a copy: the next picture starts from the model's.
     model = copy.deepcopy(model).eval()
     model.transform.min_size, model.transform.max_size = (min(scene.shape),), max(scene.shape)
-    for heads in filter(None, (model.roi_heads, model.crop_heads)):
-        heads.detections_per_img = 2 * len(written.digits) + 20
+    for heads in (model.roi_heads, model.crop_heads):
+        heads.detections_per_img = 2 * len(found) + 20
     for limit in (model.rpn._pre_nms_top_n, model.rpn._post_nms_top_n):
-        limit["testing"] = max(limit["testing"], 20 * len(written.digits))
+        limit["testing"] = max(limit["testing"], 20 * len(found))
     (prediction,) = model(to_input(pixels[None].to(device)))
-    prediction = {key: value.cpu() for key, value in prediction.items()}
     # From pixels of the scene to pixels of the picture.
     corner = torch.tensor([left, top, left, top]) - torch.tensor([x, y, x, y]) / scale
-    boxes = (prediction["boxes"] / scale + corner).tolist()
+    boxes = map(tuple, (prediction["boxes"].cpu() / scale + corner).tolist())
     digits, scores = (prediction["labels"] - 1).tolist(), prediction["scores"].tolist()
-    found = zip(map(tuple, boxes), digits, scores, strict=True)
-    return sorted(digit for digit in found if digit[2] >= SCORE_THRESHOLD)
+    found_digits = zip(boxes, digits, scores, strict=True)
+    return sorted(digit for digit in found_digits if digit[2] >= SCORE_THRESHOLD)

@@ -31,8 +31,8 @@ def png(grey: np.ndarray, **options: Any) -> io.BytesIO:
 
 def as_mnist(picture: io.BytesIO) -> np.ndarray:
     grey, _ = open_picture(picture.getvalue(), "test")
-    written = find_ink(grey, "test")
-    return to_mnist(written.ink, union_box(written.digits))
+    ink, boxes = find_ink(grey, "test")
+    return to_mnist(ink, union_box(boxes))
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> float:
@@ -101,13 +101,12 @@ def test_any_kind_of_pixel_is_read(mode: str) -> None:
     assert difference(as_mnist(file), as_mnist(png(1 - smooth(5)))) < 0.2
 
 
-DEPTHS = "float16/1 float64/1 float32/1 float32/255 uint16/4095 uint16/65535 >u2/65535 uint32"
+DEPTHS = "float16/1 float64/1 float32/1 float32/255 uint16/4095 uint16/65535 >u2/65535"
 
 
 @pytest.mark.parametrize("depth", DEPTHS.split())
 def test_values_of_many_bits_are_scaled_by_their_range(depth: str) -> None:
-    dtype, _, top = depth.partition("/")
-    white = int(top or 2**32 - 1)
+    dtype, white = depth.split("/")[0], int(depth.split("/")[1])
     grey = 0.9 - 0.8 * smooth(5)
     file = io.BytesIO()
     tifffile.imwrite(file, (grey * white).astype(dtype), byteorder=">" if dtype[0] == ">" else "<")
@@ -128,8 +127,8 @@ def test_floats_in_colour_are_read() -> None:
 
 def test_a_known_format_that_is_not_read_is_named() -> None:
     heic, svg = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", b'<?xml version="1.0"?>\n<svg/>'
-    for kind, content in (("HEIC", heic), ("SVG", svg), ("PDF", b"%PDF-1.7\n")):
-        with pytest.raises(UserError, match=f"test is a {kind} file.*; save it as PNG or JPEG"):
+    for content in (heic, svg, b"%PDF-1.7\n"):
+        with pytest.raises(UserError, match="test is not.*HEIC, SVG and PDF.*PNG or JPEG"):
             open_picture(content, "test")
 
 
@@ -139,12 +138,9 @@ def test_several_digits_are_found_from_left_to_right_without_dirt() -> None:
         digit = smooth(i)
         page[40 : 40 + len(digit), left : left + len(digit)] = digit
     page[280:284, 450:454] = 1  # dirt
-    written = find_ink(1 - page, "test")
-    assert len(written.digits) == 3
-    lefts = [box[0] for box in written.digits]
-    assert lefts == sorted(lefts)
-    for box, i in zip(written.digits, range(3), strict=True):
-        assert difference(to_mnist(written.ink, box), as_mnist(png(1 - smooth(i)))) < 0.25
+    ink, boxes = find_ink(1 - page, "test")
+    for box, i in zip(boxes, range(3), strict=True):
+        assert difference(to_mnist(ink, box), as_mnist(png(1 - smooth(i)))) < 0.25
 
 
 def test_a_texture_is_not_taken_for_digits() -> None:
@@ -167,7 +163,7 @@ def test_a_bar_above_the_rest_belongs_to_its_digit() -> None:
     page = np.zeros((200, 200))
     page[40:50, 80:130] = 1  # the bar of a 5
     page[60:160, 80:92] = 1
-    (box,) = find_ink(1 - page, "test").digits
+    _, (box,) = find_ink(1 - page, "test")
     assert box == pytest.approx((80, 40, 130, 160), abs=2)
 
 
@@ -176,7 +172,7 @@ def test_slanted_neighbours_stay_two_digits() -> None:
     for row in range(40, 160):  # two strokes like //, of which one leans over the other
         for left in (40, 80):
             page[row, left + (160 - row) // 2 : left + (160 - row) // 2 + 8] = 1
-    first, second = find_ink(1 - page, "test").digits
+    _, (first, second) = find_ink(1 - page, "test")
     assert second[0] < first[2]
 
 
