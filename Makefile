@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help git quick repro site test test-all lint portability seeds bench readme lock clean
+.PHONY: help git quick repro site test test-all lint mutants portability seeds bench readme lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -27,12 +27,15 @@ test: git $(VENV)/dev ## run the tests, without the slow ones
 	pytest -m "not slow"
 
 test-all: git $(VENV)/dev portability ## run all tests: also faults, documented commands, emulated CPUs
-	pytest --chaos
+	pytest --hypothesis-profile thorough
 
 lint: $(VENV)/dev ## check style and types
 	ruff check .
 	ruff format --check .
 	mypy
+
+mutants: git $(VENV)/dev ## put one-line faults into a copy of the code and see the tests fail
+	python -m tests.mutants
 
 portability: $(VENV)/dev ## compare the bits of a few training steps on emulated Intel and AMD CPUs
 	python -m tests.portability

@@ -24,7 +24,6 @@ def new_file(path: str | Path) -> Iterator[Path]:
         yield partial
         _flush_to_disk(partial)
         os.replace(partial, path)
-        _flush_to_disk(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -33,17 +32,15 @@ def new_file(path: str | Path) -> Iterator[Path]:
 def new_folder(path: str | Path) -> Iterator[Path]:
     """Like `new_file`, for a folder: what stood at `path` is replaced as a whole."""
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.tmp")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir()
+    partial.mkdir(parents=True)
     try:
         yield partial
-        for file in partial.rglob("*"):
+        for file in filter(Path.is_file, partial.rglob("*")):
             _flush_to_disk(file)
         shutil.rmtree(path, ignore_errors=True)
         os.replace(partial, path)
-        _flush_to_disk(path.parent)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 
@@ -62,13 +59,13 @@ def write_json(path: str | Path, value: object) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def round_numbers(value: Any, decimals: int = 6) -> Any:
-    """Round every float in nested dicts and lists, as the metrics in git are."""
+def round_numbers(value: Any) -> Any:
+    """Round every float in nested dicts and lists to 6 decimals."""
     if isinstance(value, dict):
-        return {key: round_numbers(item, decimals) for key, item in value.items()}
+        return {key: round_numbers(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [round_numbers(item, decimals) for item in value]
-    return round(value, decimals) if isinstance(value, float) else value
+        return [round_numbers(item) for item in value]
+    return round(value, 6) if isinstance(value, float) else value
 
 
 def sha256(path: str | Path) -> str:
@@ -77,9 +74,6 @@ def sha256(path: str | Path) -> str:
 
 
 def _flush_to_disk(path: Path) -> None:
-    """Return once a file's content, or a folder's list of names, would survive a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Return once a file's content would survive a power cut."""
+    with open(path, "rb") as file:
+        os.fsync(file.fileno())

@@ -24,7 +24,8 @@ from pydantic import (
 from mnist.errors import UserError
 
 IMAGE_SIDE = 28
-
+# DVC writes `-S cnn.lr=1e-5` as `1e-05`, which YAML 1.1 reads as a string.
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?e[-+]?\d+")
 
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 Degrees = Annotated[float, Field(ge=0, le=180)]
@@ -38,16 +39,10 @@ class Section(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _numbers_from_text(cls, values: Any) -> Any:
-        """DVC writes `-S cnn.lr=1e-5` as `1e-05`, which YAML 1.1 reads as a string."""
-        if not isinstance(values, dict):
-            return values
-        return {key: _number_from_text(value) for key, value in values.items()}
-
-
-def _number_from_text(value: Any) -> Any:
-    if isinstance(value, str) and re.fullmatch(r"[-+]?\d+(\.\d+)?e[-+]?\d+", value):
-        return float(value)
-    return value
+        for key, value in values.items() if isinstance(values, dict) else ():
+            if isinstance(value, str) and NUMBER.fullmatch(value):
+                values = values | {key: float(value)}
+        return values
 
 
 class DataParams(Section):
@@ -112,16 +107,6 @@ class CNNParams(ClassifierParams):
     pools: list[PositiveInt]
     dropout: Fraction
 
-    @model_validator(mode="after")
-    def _lists_are_equally_long(self) -> Self:
-        for name in ("kernel_sizes", "strides", "paddings", "pools"):
-            if len(getattr(self, name)) != len(self.widths):
-                raise ValueError(
-                    f"{name} has {len(getattr(self, name))} entries and widths has "
-                    f"{len(self.widths)}; both need one entry a convolution"
-                )
-        return self
-
 
 class FineTunedParams(ClassifierParams):
     """An ImageNet backbone under a new head; `lr` is the backbone's learning rate."""
@@ -134,10 +119,7 @@ class FineTunedParams(ClassifierParams):
     @model_validator(mode="after")
     def _only_trained_weights_are_worth_freezing(self) -> Self:
         if self.weights == "none" and self.frozen_blocks > 0:
-            raise ValueError(
-                f"frozen_blocks = {self.frozen_blocks} would keep random weights; "
-                "with weights = 'none' allowed is 0"
-            )
+            raise ValueError(f"frozen_blocks = {self.frozen_blocks} would keep random weights")
         return self
 
 
@@ -192,17 +174,9 @@ class ViTParams(ClassifierParams):
     @model_validator(mode="after")
     def _patches_and_heads_come_out_even(self) -> Self:
         if IMAGE_SIDE % self.patch_size:
-            divisors = [n for n in range(1, IMAGE_SIDE + 1) if IMAGE_SIDE % n == 0]
-            raise ValueError(
-                f"patch_size = {self.patch_size} does not divide {IMAGE_SIDE}; "
-                f"allowed are {', '.join(map(str, divisors))}"
-            )
+            raise ValueError(f"patch_size = {self.patch_size} does not divide {IMAGE_SIDE}")
         if self.dim % self.heads:
-            divisors = [n for n in range(1, self.dim + 1) if self.dim % n == 0]
-            raise ValueError(
-                f"dim = {self.dim} is not divisible by heads = {self.heads}; "
-                f"with this dim allowed are {', '.join(map(str, divisors))} heads"
-            )
+            raise ValueError(f"dim = {self.dim} is not divisible by heads = {self.heads}")
         return self
 
 
@@ -270,10 +244,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
     except FileNotFoundError:
         raise UserError(f"{path} is missing; run from the folder that holds it.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())
-        raise UserError(f"{path} is not valid YAML: {reason}") from None
-    if not isinstance(values, dict):
-        raise UserError(f"{path} must hold sections (seed, data, cnn, ...), not {values!r}.")
+        raise UserError(" ".join(f"{path} is not valid YAML: {error}".split())) from None
     try:
         return Params.model_validate(values)
     except ValidationError as error:

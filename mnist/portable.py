@@ -42,27 +42,20 @@ def is_supported() -> bool:
 
 def set_environment() -> None:
     """Set the variables for this process and those it starts, where they are wanted."""
-    if not is_supported():
+    if not is_supported() or not is_wanted():
         return
-    if not is_wanted():  # drop what a parent process has set
-        for name, value in SETTINGS.items():
-            if os.environ.get(name) == value:
-                del os.environ[name]
-        return
-    changed = any(os.environ.get(name) != value for name, value in SETTINGS.items())
-    loaded = [name for name in ("numpy", "torch") if name in sys.modules]
-    os.environ |= SETTINGS
-    if changed and loaded:
+    if not SETTINGS.items() <= os.environ.items() and {"numpy", "torch"} & sys.modules.keys():
         warnings.warn(
-            f"{' and '.join(loaded)} was imported before mnist, so results may differ in their "
-            "last digits from one CPU to another; import mnist first.",
+            "numpy or torch was imported before mnist, so results may differ in their last digits "
+            "from one CPU to another; import mnist first.",
             stacklevel=3,
         )
+    os.environ |= SETTINGS
 
 
 def is_in_effect() -> bool:
     """Whether PyTorch runs the portable kernels. It says so after its first operation for sure."""
     import torch
 
-    variables = all(os.environ.get(name) == value for name, value in SETTINGS.items())
+    variables = SETTINGS.items() <= os.environ.items()
     return variables and torch.backends.cpu.get_cpu_capability() == "AVX2"

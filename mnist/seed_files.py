@@ -16,7 +16,6 @@ COLUMNS = (
     "model", "seed", "recipe", "weights_sha256",
     "accuracy", "f1_macro", "errors", "nll", "ece", "val_accuracy", "map", "corrupted",
 )  # fmt: skip
-OPTIONAL = ("map", "corrupted")  # empty where they were not measured
 ERROR_COLUMNS = ("model", "seed", "image", "predicted")
 Row = dict[str, str]
 Errors = dict[tuple[str, int], list[tuple[int, int]]]
@@ -30,7 +29,7 @@ def read_rows(path: Path) -> list[Row]:
         for row in rows:
             row["model"], row["recipe"], row["weights_sha256"], int(row["seed"]), int(row["errors"])
             for column in COLUMNS[4:]:
-                if row[column] or column not in OPTIONAL:
+                if row[column] or column not in ("map", "corrupted"):
                     float(row[column])
     return rows
 
@@ -60,5 +59,4 @@ def reading(path: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise UserError(f"{path} is missing; `git checkout {path}` restores it.") from None
     except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
-        hint = f"`git checkout {path}` restores it"
-        raise UserError(f"{path} is damaged ({error!r}); {hint}.") from None
+        raise UserError(f"{path} is damaged ({error!r}); `git checkout {path}` helps.") from None

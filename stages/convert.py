@@ -33,25 +33,20 @@ def main() -> None:
 def split(labels: np.ndarray, data: DataParams) -> tuple[np.ndarray, np.ndarray]:
     """Draw the indices (ascending) of the training and of the validation images.
 
-    Both parts have the same proportions of classes. Hyperparameters are chosen on the second, which
-    no model trains on.
+    Both parts have the same proportions of classes.
     """
-    counts = np.bincount(labels, minlength=len(data.classes))
-    if counts.min() < 2:
-        raise UserError(
-            f"class {data.classes[counts.argmin()]} has {counts.min()} training images; the split "
-            "needs at least two per class of data.classes."
+    absent = sorted(set(range(len(data.classes))) - set(labels.tolist()))
+    if absent:
+        raise UserError(f"class {data.classes[absent[0]]} of data.classes has no training images.")
+    try:
+        training, validation = train_test_split(
+            np.arange(len(labels)),
+            test_size=data.validation_size,
+            stratify=labels,
+            random_state=data.seed,
         )
-    largest = len(labels) - len(counts)
-    if not len(counts) <= data.validation_size <= largest:
-        raise UserError(
-            f"data.validation_size = {data.validation_size} does not fit {len(labels)} images of "
-            f"{len(counts)} classes; allowed are {len(counts)} to {largest}."
-        )
-    everything = np.arange(len(labels))
-    training, validation = train_test_split(
-        everything, test_size=data.validation_size, stratify=labels, random_state=data.seed
-    )
+    except ValueError as error:  # it says how many images the classes need
+        raise UserError(f"data.validation_size = {data.validation_size}: {error}") from None
     return np.sort(training), np.sort(validation)
 
 

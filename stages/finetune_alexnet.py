@@ -10,13 +10,11 @@ from mnist.params import Params
 from mnist.training.classification import Classification
 from mnist.training.run import train_stage
 
-WEIGHTS = Path("data/weights/alexnet.safetensors")
-
 
 def build(params: Params) -> FineTunedNetwork:
     model = alexnet.build(params)
     if params.alexnet.weights == "imagenet":
-        load_imagenet_weights(model, "alexnet", WEIGHTS)
+        load_imagenet_weights(model, "alexnet", Path("data/weights/alexnet.safetensors"))
     return model
 
 

@@ -10,13 +10,11 @@ from mnist.params import Params
 from mnist.training.classification import Classification
 from mnist.training.run import train_stage
 
-WEIGHTS = Path("data/weights/vgg16.safetensors")
-
 
 def build(params: Params) -> FineTunedNetwork:
     model = vgg16.build(params)
     if params.vgg16.weights == "imagenet":
-        load_imagenet_weights(model, "vgg16", WEIGHTS)
+        load_imagenet_weights(model, "vgg16", Path("data/weights/vgg16.safetensors"))
     return model
 
 

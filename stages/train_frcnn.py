@@ -3,19 +3,19 @@
 from pathlib import Path
 
 from mnist.errors import run
-from mnist.models import cnn, frcnn, weights_io
+from mnist.models import frcnn, weights_io
+from mnist.models.cnn import CNN
 from mnist.params import Params
 from mnist.training.detection import Detection
 from mnist.training.run import train_stage
 
-CNN = Path("models/cnn.safetensors")
+TRAINED_CNN = Path("models/cnn.safetensors")
 
 
 def build(params: Params) -> frcnn.DigitDetector:
     model = frcnn.build(params)
-    trained_cnn = cnn.build(params)
-    weights_io.load_weights(CNN, trained_cnn)
-    model.start_from(trained_cnn.features, trained_cnn.head)
+    trained = weights_io.load(TRAINED_CNN, CNN)
+    model.start_from(trained.features, trained.head)
     return model
 
 

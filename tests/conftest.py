@@ -48,18 +48,3 @@ def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def committed() -> dict[str, Any]:
     """params.yaml as it is committed, free to be changed."""
     return yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--chaos", action="store_true", help="many faults and examples")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    if config.getoption("--chaos"):
-        settings.load_profile("thorough")
-
-
-@pytest.fixture
-def chaos(request: pytest.FixtureRequest) -> bool:
-    """Whether this is the long run, `make chaos`."""
-    return request.config.getoption("--chaos")

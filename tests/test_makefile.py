@@ -24,7 +24,7 @@ def test_the_main_targets_run_what_they_promise() -> None:
     assert "python -m mnist parallel --jobs 4\ndvc repro" in make("--dry-run", "repro", "JOBS=4")
     assert "parallel" not in make("--dry-run", "repro")
     assert 'pytest -m "not slow"' in make("--dry-run", "test")
-    assert "\npytest --chaos" in make("--dry-run", "test-all")
+    assert "\npytest --hypothesis-profile thorough" in make("--dry-run", "test-all")
     assert "\nrepro " in make("help")
 
 

@@ -9,6 +9,14 @@ from mnist.commands import require_git
 from mnist.errors import UserError
 from mnist.params import load_params
 
+# Of the commits, which are on no branch: git may not know the user's name.
+AUTHOR = {
+    "GIT_AUTHOR_NAME": "MNIST experiment",
+    "GIT_AUTHOR_EMAIL": "experiment@localhost",
+    "GIT_COMMITTER_NAME": "MNIST experiment",
+    "GIT_COMMITTER_EMAIL": "experiment@localhost",
+}
+
 
 def run_experiment(name: str, settings: Mapping[str, object], *targets: str) -> str:
     """Run the stages in a copy of the repository; no file of the workspace changes.
@@ -16,7 +24,7 @@ def run_experiment(name: str, settings: Mapping[str, object], *targets: str) -> 
     DVC keeps the models in its cache, and everything else in a commit that is on no branch.
 
     Args:
-        name: of the experiment; an older one of this name is removed.
+        name: of the experiment; an older one of this name is replaced.
         settings: replace values of params.yaml; such as {"vit.epochs": 20}.
         targets: the stages to run, with those that they depend on; by default all.
 
@@ -28,33 +36,23 @@ def run_experiment(name: str, settings: Mapping[str, object], *targets: str) -> 
     """
     require_git()
     # DVC 3.67 runs an experiment in a shallow clone, but loses its commit.
-    if git("rev-parse", "--is-shallow-repository").strip() == "true":
+    if git("rev-parse", "--is-shallow-repository") == "true":
         raise UserError("DVC needs the whole history for experiments: run `git fetch --unshallow`.")
     if not str(Path.cwd()).isascii():  # it writes the path of its cache as ASCII
         raise UserError(f"DVC cannot run experiments in {Path.cwd()}: rename it to plain letters.")
     # The first time there is none to remove.
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True)  # noqa: S607
     command = ["dvc", "exp", "run", "--temp", "--name", name]
-    for key, value in settings.items():
-        command += ["--set-param", f"{key}={value}"]
+    command += [f"--set-param={key}={value}" for key, value in settings.items()]
     # The user's data files: git does not know them, so DVC would not copy them.
-    for file in git("ls-files", "--others", "-z", "--", load_params().data.folder).split("\0")[:-1]:
-        command += ["--copy-paths", file]
-    if subprocess.run([*command, *targets], env=os.environ | _author()).returncode:
+    files = git("ls-files", "--others", "-z", "--", load_params().data.folder).split("\0")
+    command += [f"--copy-paths={file}" for file in files if file]
+    if subprocess.run([*command, *targets], env=os.environ | AUTHOR).returncode:
         raise UserError(f"the experiment {name!r} failed; see DVC's message above.")
-    return git("for-each-ref", "--format=%(refname)", f"refs/exps/*/*/{name}").strip()
-
-
-def _author() -> dict[str, str]:
-    """Return variables that name an author of the commit, where git's configuration has none."""
-    command = ["git", "config", "user.email"]
-    if subprocess.run(command, capture_output=True).returncode == 0:
-        return {}
-    values = {"NAME": "MNIST experiment", "EMAIL": "experiment@localhost"}
-    return {f"GIT_{who}_{key}": values[key] for who in ("AUTHOR", "COMMITTER") for key in values}
+    return git("for-each-ref", "--format=%(refname)", f"refs/exps/*/*/{name}")
 
 
 def git(*arguments: str) -> str:
     """Return what a git command prints."""
     command = ["git", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

@@ -4,52 +4,38 @@ A file takes `images`, float32 (batch, 1, 28, 28) from 0, background, to 1, ink,
 float32 (batch, classes), for a batch of any size. Detectors are left out: the number of boxes
 depends on the picture, which PyTorch's exporter does not follow.
 
-Examples:
-  python -m mnist export
-  python -m mnist export --models cnn,vit --folder /tmp/onnx
+Example:
+  python -m mnist export --models cnn,vit
 """
 
 import argparse
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import torch
+from torch import nn
 
 from mnist.commands import add_models_argument
-
-if TYPE_CHECKING:
-    from torch import nn
+from mnist.files import new_file
+from mnist.models import registry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command to `parser`."""
     add_models_argument(parser)
-    parser.add_argument(
-        "--folder",
-        type=Path,
-        default=Path("exports"),
-        help="where the files go (default: %(default)s)",
-    )
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Export the models that are asked for, one file per model."""
-    from mnist.models import registry
-
     for name in arguments.models:
         if registry.detects(name):
             print(f"{name}: left out; PyTorch's exporter cannot follow a detector")
             continue
-        path = arguments.folder / f"{name}.onnx"
+        path = Path(f"exports/{name}.onnx")
         export(registry.load(name, Path(f"models/{name}.safetensors")), path)
         print(f"{name}: {path}, {path.stat().st_size / 1e6:.1f} MB")
 
 
-def export(model: "nn.Module", path: Path) -> None:
+def export(model: nn.Module, path: Path) -> None:
     """Write `model`, which takes images (N, 1, 28, 28), to `path`."""
-    import torch
-
-    from mnist.files import new_file
-
     with new_file(path) as partial, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about deprecations inside the exporter
         torch.onnx.export(

@@ -6,16 +6,12 @@ folder of its own. No file in git changes, nor do the models at hand. The report
 
 import argparse
 import json
-import subprocess
-import zipfile
-from io import BytesIO
-from pathlib import Path
+import shutil
 
 from mnist.commands.experiment import git, run_experiment
 from mnist.files import new_folder
 from mnist.params import load_params
 
-FOLDER = Path("quick")
 # What replaces values of params.yaml: about a thirtieth of the work, in batches and sizes from
 # which the models learn fastest at first, chosen by the validation split.
 SETTINGS = {
@@ -39,8 +35,8 @@ SETTINGS = {
     "evaluate.scenes": 100,
     "evaluate.corrupted_digits": 50,
 }
-NEXT = """\
-The report: {report}
+NEXT = """
+The report: quick/report/index.html
 
 See how it differs from the results in git, or remove it:
   source .venv/bin/activate
@@ -52,18 +48,13 @@ See how it differs from the results in git, or remove it:
 
 def main(_: argparse.Namespace) -> None:
     reference = run_experiment("quick", SETTINGS)
-    with new_folder(FOLDER) as folder:
-        extract(reference, "report", folder)
+    with new_folder("quick") as folder:
+        archive = folder / "report.zip"
+        git("archive", "--output", str(archive), reference, "report")
+        shutil.unpack_archive(archive, folder)
+        archive.unlink()
     print("\nAccuracy on the test digits:")
     for model in load_params().models:
         metrics = json.loads(git("show", f"{reference}:./metrics/test/{model}.json"))
         print(f"  {model:8} {metrics['accuracy']:.2%}")
-    print(NEXT.format(report=FOLDER / "report/index.html"))
-
-
-def extract(reference: str, path: str, folder: Path) -> None:
-    """Write `path`, as it is in the commit `reference`, into `folder`."""
-    command = ["git", "archive", "--format", "zip", reference, path]
-    archive = subprocess.run(command, capture_output=True, check=True).stdout
-    with zipfile.ZipFile(BytesIO(archive)) as files:
-        files.extractall(folder)
+    print(NEXT)

@@ -17,33 +17,22 @@ from mnist.errors import UserError
 PUBLIC = Path("public")
 START = """\
 <!DOCTYPE html>
-<html lang="en">
 <title>Model comparison</title>
 <meta http-equiv="refresh" content="0; url=report/index.html">
-<a href="report/index.html">The report</a>
 """
 
 
 def main(_: argparse.Namespace) -> None:
-    """Write public/ anew.
-
-    Raises:
-        UserError: DVC's cache lacks an output.
-    """
     require_git()
     from dvc.repo import Repo
 
     shutil.rmtree(PUBLIC, ignore_errors=True)
-    # In no configuration file: the remote is for the readers of the site.
-    remote = {"url": str((PUBLIC / "dvc").absolute())}
+    remote = {"url": str((PUBLIC / "dvc").absolute())}  # for readers: in no configuration file
     with Repo(config={"remote": {"site": remote}}) as repo:
-        outputs = [out for out in repo.index.outs if out.use_cache]
-        missing = [str(out) for out in outputs if out.changed_cache()]
+        missing = [str(out) for out in repo.index.outs if out.use_cache and out.changed_cache()]
         if missing:
             raise UserError(f"{', '.join(missing)} not in DVC's cache; run `make repro` first.")
         repo.push(remote="site")
     for folder in ("report", "metrics"):
         shutil.copytree(folder, PUBLIC / folder)
     (PUBLIC / "index.html").write_text(START, encoding="utf-8")
-    size = sum(path.stat().st_size for path in PUBLIC.rglob("*"))
-    print(f"{PUBLIC}/ has {size / 1e6:.0f} MB; GitHub Pages allows 1,000 MB.")

@@ -22,11 +22,7 @@ def load_arrays(path: Path, device: torch.device) -> tuple[Tensor, Tensor]:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             images, labels = arrays["images"], arrays["labels"]
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing; run `dvc repro convert`, which writes it.") from None
-    # What NumPy raises for a file that is empty, no .npz, truncated, changed or of other arrays.
-    except (EOFError, ValueError, zipfile.BadZipFile, KeyError) as error:
-        raise UserError(
-            f"{path} is damaged ({error}); delete it and run `dvc repro convert`."
-        ) from None
+    # What NumPy raises for a file that is missing, empty, no .npz, truncated or of other arrays.
+    except (FileNotFoundError, EOFError, ValueError, zipfile.BadZipFile, KeyError) as error:
+        raise UserError(f"{path}: {error}; `dvc repro convert` writes it anew.") from None
     return torch.from_numpy(images).to(device), torch.from_numpy(labels).long().to(device)

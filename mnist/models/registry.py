@@ -8,10 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import nn
-
 from mnist.errors import UserError
-from mnist.models.weights_io import from_architecture, load_weights, read_architecture
+from mnist.models import weights_io
 from mnist.params import Params
 
 
@@ -46,20 +44,14 @@ def build(name: str, params: Params) -> Any:
     return import_module(_entry(name).module).build(params)
 
 
-def load(name: str, path: Path) -> nn.Module:
+def load(name: str, path: Path) -> Any:
     """Build model `name` as it was trained and load its weights, ready for inference.
 
     Raises:
         UserError: the name is not known, or the file is missing, damaged or of another model.
     """
     entry = _entry(name)
-    network: type[nn.Module] = getattr(import_module(entry.module), entry.network)
-    try:
-        model = from_architecture(network, read_architecture(path))
-    except TypeError as error:
-        raise UserError(f"{path} is not a {name}: {error}; retrain it with `dvc repro`.") from None
-    load_weights(path, model)
-    return model.eval()
+    return weights_io.load(path, getattr(import_module(entry.module), entry.network))
 
 
 def _entry(name: str) -> Entry:

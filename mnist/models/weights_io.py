@@ -36,25 +36,23 @@ def save(path: Path, model: nn.Module) -> None:
         raise UserError(f"{path} cannot be written ({error}); free some disk space.") from None
 
 
-def read_architecture(path: Path) -> dict[str, Any]:
-    """Read what `save` was given. Raises UserError when the file is missing or damaged."""
+def load(path: Path, network: type[Network]) -> Network:
+    """Build a `network` as it was trained and load its weights, ready for inference.
+
+    Raises:
+        UserError: the file is missing, damaged or of another network.
+    """
     try:
         with safe_open(str(path), framework="pt") as file:
-            return json.loads((file.metadata() or {})["architecture"])
+            architecture = json.loads((file.metadata() or {})["architecture"])
+        model = from_architecture(network, architecture)
+        load_model(model, str(path))
     except FileNotFoundError:
         raise UserError(f"{path} is missing; `dvc repro` trains it.") from None
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, TypeError, RuntimeError) as error:
+        reason = str(error).partition("\n")[0]
         raise UserError(
-            f"{path} is not a model of this project ({error}); delete it and run `dvc repro`."
+            f"{path} does not hold a {network.__name__} of this code ({reason}); delete it and run "
+            "`dvc repro`."
         ) from None
-
-
-def load_weights(path: Path, model: nn.Module) -> None:
-    """Fill `model` in place. Raises UserError when the file does not fit it."""
-    try:
-        load_model(model, str(path))
-    except (SafetensorError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(
-            f"{path} does not fit the model in the code ({reason}); retrain it with `dvc repro`."
-        ) from None
+    return model.eval()

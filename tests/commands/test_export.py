@@ -44,8 +44,8 @@ def test_a_detector_is_left_out(
     weights_io.save(Path("models/cnn.safetensors"), model)
     parser = argparse.ArgumentParser()
     export.add_arguments(parser)
-    export.main(parser.parse_args(["--models", "cnn,frcnn", "--folder", "onnx"]))
-    assert [path.name for path in Path("onnx").iterdir()] == ["cnn.onnx"]
+    export.main(parser.parse_args(["--models", "cnn,frcnn"]))
+    assert [path.name for path in Path("exports").iterdir()] == ["cnn.onnx"]
     cnn, frcnn = capsys.readouterr().out.splitlines()[-2:]
-    assert cnn.startswith("cnn: onnx/cnn.onnx, ")
+    assert cnn.startswith("cnn: exports/cnn.onnx, ")
     assert frcnn == "frcnn: left out; PyTorch's exporter cannot follow a detector"

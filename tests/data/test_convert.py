@@ -1,9 +1,5 @@
 """Stage `convert` verifies what it reads, splits it, and never leaves a half-written folder."""
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +13,7 @@ from hypothesis import strategies as st
 from mnist.data import checksums, sources
 from mnist.data.arrays import load_arrays
 from mnist.data.idx import NAMES
-from mnist.errors import UserError, run
+from mnist.errors import UserError
 from mnist.files import sha256
 from mnist.params import load_params
 from stages import convert
@@ -25,22 +21,18 @@ from tests.conftest import ROOT
 from tests.digits import digits, write_data_set, write_idx
 
 CPU = torch.device("cpu")
-NOBODY = 65534
 LABELS = np.repeat(np.arange(10), np.arange(40, 140, 10))  # classes of 40 to 130 images
 
 
 @pytest.fixture
-def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder that every user may enter, with the four IDX files."""
-    folder = Path(tempfile.mkdtemp())
-    folder.chmod(0o755)
-    write_data_set(folder / "data/raw")
-    write_params(folder, checksums=True)
-    monkeypatch.chdir(folder)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the four IDX files and params.yaml."""
+    write_data_set(tmp_path / "data/raw")
+    write_params(tmp_path, checksums=True)
+    monkeypatch.chdir(tmp_path)
     for name in sources.CHECKSUMS:
         monkeypatch.setitem(sources.CHECKSUMS, name, sha256(f"data/raw/{name}"))
-    yield folder
-    shutil.rmtree(folder)
+    return tmp_path
 
 
 def write_params(folder: Path, **data: Any) -> None:
@@ -81,19 +73,15 @@ def test_the_split_is_complete_disjoint_and_stratified(size: int, seed: int) -> 
     np.testing.assert_allclose(np.bincount(LABELS[validation], minlength=10), expected, atol=1)
 
 
-def test_the_seed_decides_the_split() -> None:
-    first, again, other = (split(LABELS, 85, seed)[1] for seed in (1, 1, 2))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-
-
 @pytest.mark.parametrize("size", [1, 9, 841, 10**6])
 def test_an_impossible_split_is_refused(size: int) -> None:
-    with pytest.raises(UserError, match="allowed are 10 to 840"):
+    with pytest.raises(UserError, match=rf"^data\.validation_size = {size}: .*$"):
         split(LABELS, size)
-    for count in (0, 1):
-        with pytest.raises(UserError, match=f"class 9 has {count} training images"):
-            split(np.array([*np.repeat(np.arange(9), 50), *[9] * count]), 20)
+    one = np.array([*np.repeat(np.arange(9), 50), 9])
+    with pytest.raises(UserError, match="least populated class.* only 1 member"):
+        split(one, 20)
+    with pytest.raises(UserError, match="class 9 of data.classes has no training images"):
+        split(one[:-1], 20)
 
 
 @pytest.mark.parametrize("count", [2, 26, 47, 256])
@@ -104,9 +92,6 @@ def test_data_of_any_number_of_classes_are_split_or_refused(folder: Path, count:
         write_idx(folder / "data/raw" / images, np.tile(classes[:, None, None], (28, 28)))
         write_idx(folder / "data/raw" / labels, classes)
     names = [f"class {i}" for i in range(count)]
-    write_params(folder, checksums=False, classes=names, validation_size=100 * count)
-    with pytest.raises(UserError, match=f"of {count} classes; allowed are {count} to {99 * count}"):
-        convert.main()
     write_params(folder, checksums=False, classes=names, validation_size=20 * count)
     convert.main()
     for name, each in (("train", 80), ("validation", 20), ("test", 10)):
@@ -132,7 +117,7 @@ def test_the_idx_files_are_verified_again(folder: Path) -> None:
 
 def test_damaged_arrays_are_refused(folder: Path) -> None:
     path = folder / "data/mnist/test.npz"
-    with pytest.raises(UserError, match=r"test\.npz is missing; run `dvc repro convert`"):
+    with pytest.raises(UserError, match="test.npz: .*No such file"):
         load_arrays(path, CPU)
     convert.main()
     whole = path.read_bytes()
@@ -142,20 +127,5 @@ def test_damaged_arrays_are_refused(folder: Path) -> None:
     other = (folder / "other.npz").read_bytes()
     for content in (b"", b"garbage", whole[:-1], whole[: len(whole) // 2], bytes(changed), other):
         path.write_bytes(content)
-        with pytest.raises(UserError, match=r"test\.npz is damaged"):
+        with pytest.raises(UserError, match=r"test\.npz: .*dvc repro convert"):
             load_arrays(path, CPU)
-
-
-def test_a_read_only_folder_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    write_params(folder, checksums=False)
-    (folder / "data").chmod(0o555)
-    if os.getuid() == 0:  # root may write anywhere
-        os.seteuid(NOBODY)
-    try:
-        with pytest.raises(SystemExit):
-            run(convert.main, "convert")
-    finally:
-        os.seteuid(os.getuid())
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "data/mnist.tmp: Permission denied" in line
-    assert [path.name for path in (folder / "data").iterdir()] == ["raw"]

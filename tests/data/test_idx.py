@@ -15,7 +15,6 @@ from mnist.errors import UserError
 from tests.digits import write_data_set, write_idx
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
-PIXELS = np.zeros((3, 28, 28))
 
 
 @given(images=arrays(np.uint8, (3, 28, 28)), labels=arrays(np.uint8, 3, elements=st.integers(0, 9)))
@@ -32,19 +31,18 @@ def test_a_split_is_read_as_written(tmp_path: Path, images: np.ndarray, labels: 
     ("name", "content", "message"),
     [
         (IMAGES, None, "is missing"),
-        (IMAGES, b"", "is damaged or not an IDX file"),
-        (IMAGES, b"\0\0", "is damaged or not an IDX file"),
-        (IMAGES, b"PK\3\4 a zip file", "is damaged or not an IDX file: .*magic number"),
-        (IMAGES, struct.pack(">4B2I", 0, 0, 8, 3, 3, 28), "is damaged or not an IDX file"),
-        (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, 3, 28, 28), "is damaged or not an IDX file"),
+        (IMAGES, b"", "damaged"),
+        (IMAGES, b"PK\3\4 a zip file", "not an IDX file: .*magic number"),
+        (IMAGES, struct.pack(">4B2I", 0, 0, 8, 3, 3, 28), "damaged"),
+        (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, 3, 28, 28), "damaged"),
         # announces more bytes than any memory has
-        (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, *[2**32 - 1] * 3), "is damaged or not"),
-        (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, 0, 28, 28), "holds no images"),
-        (IMAGES, np.zeros(3), "holds labels, not images.*swapped"),
+        (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, *[2**32 - 1] * 3), "damaged"),
+        (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, 0, 28, 28), "not images"),
+        (IMAGES, np.zeros(3), "not images.*swapped"),
         (IMAGES, np.zeros((3, 8, 9)), "holds images of 8x9 pixels"),
         (IMAGES, np.zeros((4, 28, 28)), "holds 4 images but .* 3 labels"),
-        (LABELS, PIXELS, "holds images, not labels.*swapped"),
-        (LABELS, struct.pack(">4BI", 0, 0, 12, 1, 3) + b"1234" * 3, "not unsigned bytes"),
+        (LABELS, np.zeros((3, 28, 28)), "not labels.*swapped"),
+        (LABELS, struct.pack(">4BI", 0, 0, 12, 1, 3) + b"1234" * 3, "holds >i4"),
         (LABELS, struct.pack(">4BI", 0, 0, 8, 1, 3) + b"1234", "Superfluous"),
         (LABELS, np.array([0, 10, 9]), r"label number 1 is 10; allowed are 0 to 9.*data\.classes"),
     ],

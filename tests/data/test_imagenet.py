@@ -38,7 +38,7 @@ def test_the_pypi_layout_gives_the_same_backbone() -> None:
     }
     # As in the package, NumPy's core has the name that it had before NumPy 2.
     content = pickle.dumps({"AlexNet_0": tree}, protocol=3).replace(b"numpy._core", b"numpy.core")
-    ours = imagenet.from_flax(imagenet.unpickle_arrays(content), "alexnet")
+    ours = imagenet.from_flax(content, "alexnet")
     assert ours.keys() == backbone().keys()
     imagenet.verify(ours, "alexnet")
 
@@ -46,7 +46,7 @@ def test_the_pypi_layout_gives_the_same_backbone() -> None:
 def test_own_files_of_either_format_are_verified_and_loaded(tmp_path: Path) -> None:
     own, pth = tmp_path / "own", tmp_path / "own/alexnet-owt-7be5be79.pth"
     own.mkdir()
-    with pytest.raises(SourceError, match=r"neither vgg16.safetensors nor vgg16-397923af\.pth"):
+    with pytest.raises(SourceError, match=r"vgg16-397923af\.pth is missing"):
         fetch_weights.own(tmp_path, own)
     save_file(backbone("vgg16"), own / "vgg16.safetensors")
     whole = {f"features.{name}": tensor for name, tensor in backbone().items()}
@@ -62,18 +62,18 @@ def test_own_files_of_either_format_are_verified_and_loaded(tmp_path: Path) -> N
     content = bytearray(path.read_bytes())
     content[-1] ^= 1  # in the last number
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"are not ImageNet's: SHA-256.*fetch_weights"):
+    with pytest.raises(UserError, match="are not ImageNet's.*fetch_weights"):
         imagenet.load_imagenet_weights(model, "alexnet", path)
     pth.write_bytes(pth.read_bytes()[:1000])
-    with pytest.raises(SourceError, match="is not a file of PyTorch weights"):
+    with pytest.raises(SourceError, match="alexnet-owt-7be5be79.pth is .*damaged"):
         fetch_weights.own(tmp_path, own)
     path.unlink()
-    with pytest.raises(UserError, match="is missing; run `dvc repro -f fetch_weights`"):
+    with pytest.raises(UserError, match="is missing .*run `dvc repro -f fetch_weights`"):
         imagenet.load_imagenet_weights(model, "alexnet", path)
 
 
 def test_other_layers_are_refused() -> None:
-    with pytest.raises(SourceError, match="other layers"):
+    with pytest.raises(SourceError, match="are not ImageNet's"):
         imagenet.verify(backbone("vgg16"), "alexnet")
 
 
@@ -87,9 +87,9 @@ class Attack:
 
 def test_a_pickle_that_calls_anything_is_refused_before_the_call(tmp_path: Path) -> None:
     trap, path = tmp_path / "trap", tmp_path / "alexnet.pth"
-    with pytest.raises(SourceError, match="is not allowed in it"):
-        imagenet.unpickle_arrays(pickle.dumps(Attack(trap)))
+    with pytest.raises(pickle.UnpicklingError, match="is not allowed in it"):
+        imagenet.from_flax(pickle.dumps(Attack(trap)), "alexnet")
     torch.save({"features.0.weight": Attack(trap)}, path)
-    with pytest.raises(SourceError, match="is not a file of PyTorch weights"):
-        imagenet.read_pth(path)
+    with pytest.raises(SourceError, match="damaged"):
+        imagenet.read(path)
     assert not trap.exists()

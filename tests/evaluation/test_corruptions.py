@@ -43,7 +43,8 @@ def test_each_changes_every_digit_by_random_numbers_of_its_own_from_the_seed(kin
     images = digits()[0][:20]
     before = images.copy()
     changed = corrupt(images, kind, seed=0)
-    assert (changed.shape, changed.dtype) == (images.shape, np.uint8)
+    assert changed.shape == images.shape
+    assert changed.dtype == np.uint8
     assert (changed != images).any(axis=(1, 2)).all()
     np.testing.assert_array_equal(images, before)
 

@@ -107,7 +107,7 @@ def test_the_files_of_the_contract_agree_with_each_other(name: str, pipeline: Pa
     assert {row["digits"] for row in corrupted} == {"40"}
 
     shown = read_json(pipeline / f"metrics/examples/{name}.json")
-    keys = {"weights_sha256", "weights_md5", "misclassified", "corruptions"}
+    keys = {"weights_sha256", "misclassified", "corruptions"}
     keys |= {"frcnn": {"scenes"}, "vit": {"attention"}}.get(name, set())
     assert shown.keys() == keys
     assert shown["weights_sha256"] == sha256(weights)

@@ -156,7 +156,6 @@ def _write_model(
     }
     examples: dict[str, Any] = {
         "weights_sha256": f"sha of {name}",
-        "weights_md5": f"md5 of {name}",
         "misclassified": [
             {"index": int(i), "actual": int(labels[i]), "predicted": int(predicted[i])}
             | {"probability": 0.91, "pixels": grey(100)}

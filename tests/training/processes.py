@@ -63,7 +63,7 @@ class Dying(Checkpoint):
         if self.left == 0 and self.moment == "write":
             Path.write_bytes = write_half  # type: ignore[assignment,method-assign]
         if self.left == 0 and self.moment == "rename":
-            os.replace = die
+            os.replace = die  # type: ignore[assignment]
         super().save(parts, step)
         if self.left == 0:
             die()

@@ -209,4 +209,5 @@ def test_a_stage_ends_with_the_dvc_that_started_it(tmp_path: Path) -> None:
         assert dvc.stdout is not None
         assert dvc.stdout.readline() == "started\n"
         dvc.kill()
+        dvc.wait()
         assert dvc.stdout.read() == ""  # which waits for the last process to end

@@ -41,7 +41,7 @@ def test_every_model_trains_on_it_and_goes_on_after_a_stop(
 ) -> None:
     path = tmp_path / "checkpoint.pt"
 
-    def case() -> Any:
+    def case() -> tuple[Any, Any, Any]:
         return small_case(name, device=gpu, epochs=6.0)
 
     whole = train(*case(), precision)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from torch.nn import functional as F
 
 from mnist.errors import UserError
-from mnist.models.weights_io import read_architecture
+from mnist.models import registry
 from mnist.params import load_params
 from mnist.training import run
 from tests.small_pipeline import RECIPES, STAGES, run_stage, write_params
@@ -29,7 +29,7 @@ def test_a_stage_follows_its_own_section_and_writes_the_files_of_the_contract(
     name: str, pipeline: Path
 ) -> None:
     params = load_params(pipeline / "params.yaml")
-    architecture = read_architecture(pipeline / f"models/{name}.safetensors")
+    architecture = registry.load(name, pipeline / f"models/{name}.safetensors").architecture
     expected = getattr(params, name).model_dump() | {"classes": 10, "network": name}
     expected["convolutions"] = params.cnn.model_dump(
         include={*architecture.get("convolutions", [])}
