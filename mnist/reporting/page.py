@@ -15,9 +15,7 @@ from mnist.reporting.sections import Section
 FOLDER = Path(__file__).parent
 
 
-def render(
-    template: str, results: Results, sections: Sequence[Section], errors_shown: int
-) -> str:
+def render(template: str, results: Results, sections: Sequence[Section], errors_shown: int) -> str:
     """Render page.html.j2, with every picture inside, or page.md.j2, which links to figures/."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),

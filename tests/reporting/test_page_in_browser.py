@@ -148,7 +148,7 @@ def test_without_javascript_tables_and_pictures_are_there(
     assert page.locator(".cards li:visible").count() == wrong.any(axis=0).sum()
     expect(page.locator(".filters")).to_be_hidden()
     page.locator("summary").first.click()
-    expect(page.locator("#table-trainings")).to_be_visible()
+    expect(page.locator("#table-pairs")).to_be_visible()
     page.close()
 
 
