@@ -31,7 +31,6 @@ SETTINGS: dict[Any, Any] = {
     "xtick.color": INK,
     "ytick.color": INK,
     "legend.frameon": False,
-    "legend.fontsize": 12,
     "figure.constrained_layout.use": True,
 }
 matplotlib.rcParams.update(SETTINGS)
@@ -70,7 +69,7 @@ def to_svg(figure: Figure, name: str) -> str:
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     text = file.getvalue()
-    # Groups are numbered anew in each figure; on a page with several no id may come twice.
+    # Groups are numbered anew in each figure; no id may come twice on a page.
     return re.sub(r' id="[\w.]+_\d+"', "", text[text.index("<svg") :])
 
 

@@ -17,9 +17,10 @@ from mnist.data.writers import FIRST_STUDENT
 from mnist.files import round_numbers
 from mnist.reporting import findings, statistics
 from mnist.reporting.label_errors import correct_labels
-from mnist.reporting.reference import LAB
 from mnist.reporting.results import STARTS_FROM, ModelResult, Results
 
+# The accuracy on MNIST's test images that the university lab reported (docs/lab.md).
+LAB = {"cnn": 0.985, "vgg16": 0.9921, "alexnet": 0.996, "vit": 0.9923}
 WORST_WRITERS = 10
 SET_ASIDE = 0.02  # of the images
 

@@ -9,7 +9,6 @@ from scipy.stats import binomtest
 
 from mnist.reporting.charts import INK, Chart, compact, label_log_axis, new_figure, to_svg
 from mnist.reporting.findings import is_shown, percent
-from mnist.reporting.reference import LAB
 from mnist.reporting.results import Results
 from mnist.reporting.style import style
 
@@ -19,7 +18,10 @@ INTERVAL: Any = {"linewidth": 3, "solid_capstyle": "butt"}
 def hero(results: Results, comparison: Mapping[str, Any]) -> Chart:
     """Plot the test error of each model: every training, the mean and its interval."""
     ranking, seeds = comparison["ranking"], comparison["seeds"]
-    lab = {name: f", lab {percent(1 - of)}" for name, of in LAB.items() if results.is_mnist}
+    lab = {
+        name: f", lab {percent(of['lab_errors'] / len(results.labels))}"
+        for name, of in comparison.get("lab", {}).items()
+    }
     figure, axes = new_figure(60 + 46 * len(ranking))
     for y, name in enumerate(ranking):
         of, (_, colour, marker, _) = seeds[name], style(name)
@@ -104,7 +106,6 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Chart:
         axes.plot(tflop, 100 * of["mean_error"], marker, color=colour, markersize=11, label=title)
         texts.append(f"{title} {compact(tflop)} TFLOP")
     axes.set(xscale="log", ylim=(0, None), xlabel="TFLOP of training", ylabel="test error in %")
-    axes.margins(x=0.15)
     label_log_axis(axes.xaxis)
     figure.legend(loc="outside upper left", ncols=3)
     return Chart(

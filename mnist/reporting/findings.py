@@ -148,10 +148,14 @@ def unlike(results: Results, comparison: Comparison) -> list[str]:
 def detector(results: Results, comparison: Comparison) -> list[str]:
     """Say what the detectors find."""
     return [
-        f"{results.titles[name]} finds {of['recall']:.1%} of the objects in {of['scenes']:,} "
-        f"scenes, and {of['precision']:.1%} of its boxes are right (committed seed, overlaps of "
-        f"0.5). Its mean average precision is {of['map']:.3f} (trainings: {of['n']})."
+        sentence
         for name, of in comparison["detectors"].items()
+        for sentence in (
+            f"{results.titles[name]} finds {of['recall']:.1%} of the objects in {of['scenes']:,} "
+            f"scenes, and {of['precision']:.1%} of its boxes are right.",
+            "Committed seed, overlaps of 0.5. The mean average precision is "
+            f"{of['map']:.3f} (trainings: {of['n']}).",
+        )
     ]
 
 

@@ -28,15 +28,13 @@ def scenes(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
     if result is None:
         return None
     shown = result.examples["scenes"]
-    found = [bool(box[-1]) for scene in shown for box in scene["true"]]
-    wrong = sum(not box[-1] for scene in shown for box in scene["found"])
+    found = [box[-1] for scene in shown for box in scene["true"]]
     figure, grid = new_grid(len(shown), columns=3)
     for axes, scene in zip(grid, shown, strict=False):
         _draw_scene(axes, scene, result.style.colour, results.classes)
     return Chart(
         "scenes",
-        f"In these {len(shown)} scenes {result.title} finds {sum(found)} of {len(found)} objects; "
-        f"{wrong} boxes are wrong.",
+        f"{result.title} finds {sum(found)} of {len(found)} objects in these scenes.",
         "The first six of all scenes, then those with the most mistakes. Boxes found "
         "right in the model's colour; red: wrong; red and dashed: missed. Committed seed.",
         to_svg(figure, "scenes"),
@@ -45,8 +43,8 @@ def scenes(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
 
 def _draw_scene(axes: Axes, scene: Mapping[str, Any], colour: str, classes: Sequence[str]) -> None:
     image = to_array(scene["pixels"])
-    # Grey, so that the boxes stand out.
-    axes.imshow(image, cmap="gray_r", vmin=0, vmax=510, extent=(0, len(image), len(image), 0))
+    # Grey, so that the boxes stand out; the background, too, so that scenes do not run together.
+    axes.imshow(image, cmap="gray_r", vmin=-40, vmax=510, extent=(0, len(image), len(image), 0))
     missed = [box for *box, _, is_found in scene["true"] if not is_found]
     boxes = [(box, WRONG, "--", "") for box in missed]
     for *box, label, _, is_right in scene["found"]:

@@ -34,7 +34,6 @@ ROLLOUT = (
     "Attention rollout (Abnar & Zuidema, 2020): what each patch, a square of the image, adds to "
     "the prediction over all layers."
 )
-# By the log, of the recipes for MNIST.
 SELECTION = (
     "Recipes were chosen on validation images, but test figures of earlier ones had been seen: 14 "
     "times AlexNet's, 13 times the CNN's and the Vision Transformer's, 5 times VGG16's and Faster "

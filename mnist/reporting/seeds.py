@@ -13,7 +13,7 @@ from mnist.seed_files import read_errors, read_rows
 
 @dataclass(frozen=True)
 class SeedRuns:
-    """The trainings of one model by the committed recipe, one per seed."""
+    """The trainings of one model by the committed recipe, n of them, one per seed."""
 
     predicted: np.ndarray  # int (n, images), the class that each training predicts
     wrong: np.ndarray  # bool (n, images), which test images each training misclassifies
@@ -21,7 +21,6 @@ class SeedRuns:
 
     @property
     def n(self) -> int:
-        """Number of trainings."""
         return len(self.wrong)
 
     @property

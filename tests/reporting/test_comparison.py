@@ -88,12 +88,8 @@ def test_a_column_that_a_training_lacks_has_no_mean(tmp_path: Path) -> None:
         ("seeds.csv", None, "is missing"),
         ("seeds.csv", "model,seed\ncnn,1\n", "is damaged"),
         ("seed_errors.csv", "model,seed,image,predicted\n", "does not belong to seeds.csv"),
-        ("seed_errors.csv", "model,seed,image,predicted\ncnn,1,500,1\n", "does not belong to"),
-        ("seed_errors.csv", "model,seed,image,predicted\ncnn,1,x,1\n", "is damaged"),
         ("benchmark.json", "{", "is damaged"),
-        ("robustness/cnn.csv", "corruption,digits\nnone,50\n", "is damaged"),
         ("robustness/cnn.csv", "corruption,digits,wrong\nnone,50,50\n", "is damaged"),
-        ("predictions/cnn.csv", "actual,predicted\nx,1\n", "is damaged"),
         ("details/cnn.json", None, "is missing"),
     ],
 )
@@ -333,8 +329,6 @@ def test_the_differences_shown_are_named(results: Results) -> None:
     assert compare(models)["verdict"]["differences"][0] == (
         "2 of 3 differences are shown: CNN is better than Faster R-CNN and VGG16."
     )
-    models = made(results, (range(20),), (range(24),))
-    assert compare(models)["verdict"]["differences"][0].startswith("No difference")
     assert "differences" not in compare(made(results, (range(20),)))["verdict"]
 
 

@@ -33,9 +33,6 @@ def comparison(results: Results) -> dict[str, Any]:
     return compare(results)
 
 
-# --- tables
-
-
 def test_a_table_in_markdown() -> None:
     table = Table("t", "Caption", ("Model", "Error"), [["a|b", "1"], ["c", "2"]], marked=[1])
     assert table.markdown == "| Model | Error |\n| --- | --- |\n| a\\|b | 1 |\n| c | **2** |\n"
@@ -105,9 +102,6 @@ def test_confusions_are_counted(tmp_path: Path) -> None:
     ]
 
 
-# --- the error browser
-
-
 def test_missed_images_come_with_their_votes(results: Results) -> None:
     assert len(missed_images(results, 3)) == 3
     images = missed_images(results, 100)
@@ -123,10 +117,6 @@ def test_people_s_votes_are_shown_for_mnist(tmp_path: Path) -> None:
     results = read(tmp_path, ("cnn",), labels=[0, 1] * 500, wrong={"cnn": [947]})
     (image,) = missed_images(replace(results, is_mnist=True), 100)
     assert "5 of 5 people see 9" in image.label_error
-    assert not missed_images(results, 100)[0].label_error
-
-
-# --- the files
 
 
 def test_both_outputs_hold_the_same_sections(results: Results, comparison: dict[str, Any]) -> None:
