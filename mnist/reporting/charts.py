@@ -2,25 +2,17 @@
 
 import io
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
-import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-INK = "#15181c"
-"""the one colour of all text and lines that are no model's; the page gives it its own"""
+INK = "#15181c"  # all text and lines that are no model's; the page gives them its own colour
 WRONG = "#d92b3a"
-SOFT = 0.75
-"""opacity of text that explains"""
-WIDTH = 480
-"""of a chart in px; a phone shows it a quarter smaller, a desktop a third larger"""
+WIDTH = 480  # of a chart in px; a phone shows it a quarter smaller, a desktop a third larger
 
 SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: small, searchable, read aloud
@@ -28,25 +20,17 @@ SETTINGS: dict[Any, Any] = {
     "text.color": INK,
     "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib
     "font.size": 13,
-    "axes.facecolor": "none",
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
-    "axes.labelsize": 13,
     "axes.titlesize": 13,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.spines.left": False,
     "axes.grid": True,
-    "axes.axisbelow": True,
     "grid.color": INK,
     "grid.alpha": 0.15,
     "xtick.color": INK,
     "ytick.color": INK,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "xtick.major.pad": 7,
     "legend.frameon": False,
-    "legend.fontsize": 12,
     "figure.constrained_layout.use": True,
 }
 matplotlib.rcParams.update(SETTINGS)
@@ -56,12 +40,9 @@ matplotlib.rcParams.update(SETTINGS)
 class Chart:
     """A picture with its texts."""
 
-    name: str
-    """file name without ending, and anchor on the page"""
-    alt: str
-    """what the chart shows, in one sentence, for those who do not see it"""
-    description: str
-    """how to read it"""
+    name: str  # file name without ending, and anchor on the page
+    alt: str  # what it shows, in one sentence, for those who do not see it
+    description: str  # how to read it
     svg: str
 
     @property
@@ -88,18 +69,8 @@ def to_svg(figure: Figure, name: str) -> str:
     with matplotlib.rc_context({"svg.hashsalt": name}):
         figure.savefig(file, format="svg", transparent=True, metadata=nothing)
     text = file.getvalue()
-    # Groups are numbered anew in each figure; on a page with several no id may come twice.
+    # Groups are numbered anew in each figure; no id may come twice on a page.
     return re.sub(r' id="[\w.]+_\d+"', "", text[text.index("<svg") :])
-
-
-def show_red(axes: Axes, shares: np.ndarray, texts: Sequence[Sequence[str]]) -> None:
-    """Show a matrix: a share of 1 is red, one of 0 see-through, as it suits a dark page, too."""
-    red = np.broadcast_to(to_rgba(WRONG), (*shares.shape, 4)).copy()
-    red[..., 3] = 0.75 * shares
-    axes.imshow(red, aspect="auto", interpolation="none")
-    axes.grid(False)
-    for i, j in np.ndindex(shares.shape):
-        axes.text(j, i, texts[i][j], ha="center", va="center")
 
 
 def label_log_axis(axis: Axis) -> None:

@@ -16,23 +16,20 @@ class MissedImage:
     """An image of the test split that at least one model misclassifies."""
 
     index: int
-    wrong: int
-    """how many models misclassify it"""
-    picture: str
-    """a PNG as a data URI, dark on white"""
-    label_error: str
-    """what people saw where they rejected the label; empty if nothing is known"""
+    wrong: int  # how many models misclassify it
+    picture: str  # a PNG as a data URI, dark on white
+    label_error: str  # what people saw where they rejected the label; empty if nothing is known
 
 
 def missed_images(results: Results, count: int) -> list[MissedImage]:
     """Collect up to `count` of the images in metrics/examples, the most often missed first."""
     pixels = {e["index"]: e["pixels"] for r in results.models for e in r.examples["misclassified"]}
     votes = {**CORRECTED, **AMBIGUOUS} if results.is_mnist else {}
-    images = []
-    for i in sorted(pixels):
-        wrong = sum(not r.correct[i] for r in results.models)
-        images.append(MissedImage(i, wrong, to_png(pixels[i]), str(votes.get(i, ""))))
-    return sorted(images, key=lambda image: -image.wrong)[:count]
+    wrong = {i: sum(not r.correct[i] for r in results.models) for i in sorted(pixels)}
+    return [
+        MissedImage(i, wrong[i], to_png(pixels[i]), str(votes.get(i, "")))
+        for i in sorted(wrong, key=lambda i: -wrong[i])[:count]
+    ]
 
 
 def to_png(pixels: str) -> str:

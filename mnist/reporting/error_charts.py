@@ -1,48 +1,45 @@
-"""The charts of the error: by model, between models, against cost, by writers, while they learn."""
+"""The charts of the error: by model, by writers, against cost and confidence, while they learn."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
+from scipy.stats import binomtest
 
-from mnist.reporting.charts import INK, SOFT, Chart, compact, label_log_axis, new_figure, to_svg
+from mnist.reporting.charts import INK, Chart, compact, label_log_axis, new_figure, to_svg
 from mnist.reporting.findings import is_shown, percent
-from mnist.reporting.reference import LAB
 from mnist.reporting.results import Results
+from mnist.reporting.style import style
 
 INTERVAL: Any = {"linewidth": 3, "solid_capstyle": "butt"}
 
 
 def hero(results: Results, comparison: Mapping[str, Any]) -> Chart:
-    """Plot the test error of each model: every training, the mean, its interval, and the lab's."""
-    styles = {result.name: result.style for result in results.models}
+    """Plot the test error of each model: every training, the mean and its interval."""
     ranking, seeds = comparison["ranking"], comparison["seeds"]
-    lab = {name: 1 - accuracy for name, accuracy in LAB.items() if results.is_mnist}
-    ends = [end for of in seeds.values() for end in (*of["errors"], *of["ci95"])]
-    # A figure of the lab far away must not squeeze the others.
-    reach = max(ends) + 0.5 * max(max(ends) - min(ends), 0.001)
+    lab = {
+        name: f", lab {percent(of['lab_errors'] / len(results.labels))}"
+        for name, of in comparison.get("lab", {}).items()
+    }
     figure, axes = new_figure(60 + 46 * len(ranking))
     for y, name in enumerate(ranking):
-        of, colour = seeds[name], styles[name].colour
+        of, (_, colour, marker, _) = seeds[name], style(name)
         axes.plot([100 * end for end in of["ci95"]], [y, y], color=colour, **INTERVAL)
-        axes.plot(100 * of["mean_error"], y, styles[name].marker, color=colour, markersize=11)
-        if of["n"] > 1:
-            errors = [100 * error for error in of["errors"]]
-            axes.plot(errors, [y + 0.28] * of["n"], "o", color=colour, markersize=5, alpha=0.6)
-        if lab.get(name, reach) < reach:
-            axes.plot(100 * lab[name], y, "o", color=INK, markerfacecolor="none", markersize=13,
-                      markeredgewidth=1.5)  # fmt: skip
-        elif name in lab:
-            axes.annotate(f"lab: {percent(lab[name])} →", (1, y + 0.3), ha="right", va="center",
-                          xycoords=("axes fraction", "data"), alpha=SOFT)  # fmt: skip
-    texts = [f"{results.titles[name]}, {percent(seeds[name]['mean_error'])}" for name in ranking]
-    _label_rows(axes, [text.replace(", ", "\n") for text in texts], "test error in %")
+        axes.plot(100 * of["mean_error"], y, marker, color=colour, markersize=11)
+        errors = [100 * error for error in of["errors"]]
+        axes.plot(errors, [y + 0.28] * of["n"], "o", color=colour, markersize=5, alpha=0.6)
+    texts = [
+        f"{results.titles[name]}, {percent(seeds[name]['mean_error'])}{lab.get(name, '')}"
+        for name in ranking
+    ]
+    _label_rows(axes, [text.replace(", ", "\n", 1) for text in texts], "test error in %")
     axes.set_xlim(left=max(0, axes.get_xlim()[0]))
     return Chart(
         "hero",
         f"Mean test errors, the lowest first: {'; '.join(texts)}.",
         "Large marks: mean of the trainings; small dots: each training; lines: 95% interval."
-        + (" Circles: the lab's one training." if lab else ""),
+        + (" Lab: the error of the university lab's one training." if lab else ""),
         to_svg(figure, "hero"),
     )
 
@@ -52,11 +49,10 @@ def differences(results: Results, comparison: Mapping[str, Any]) -> Chart | None
     pairs, titles = comparison["pairs"], results.titles
     if not pairs:
         return None
-    colours = {result.name: result.style.colour for result in results.models}
     figure, axes = new_figure(60 + 30 * len(pairs))
     axes.axvline(0, color=INK, linewidth=1.2)
     for y, pair in enumerate(pairs):
-        colour = colours[pair["better"]]
+        colour = style(pair["better"]).colour
         inside = colour if is_shown(pair) else "none"
         axes.plot([100 * end for end in pair["ci95"]], [y, y], color=colour, **INTERVAL)
         axes.plot(100 * pair["difference"], y, "o", color=colour, markersize=10,
@@ -67,8 +63,7 @@ def differences(results: Results, comparison: Mapping[str, Any]) -> Chart | None
         "differences",
         f"Of {len(pairs)} differences {sum(map(is_shown, pairs))} are shown to be other than zero.",
         "Difference of the mean errors with its 95% interval, paired, over trainings and "
-        f"{comparison['unit']}. Filled: other than zero with Holm's correction for {len(pairs)} "
-        "tests, which is stricter than each interval alone.",
+        f"{comparison['unit']}. Filled: other than zero, after Holm's correction of all tests.",
         to_svg(figure, "differences"),
     )
 
@@ -78,23 +73,18 @@ def groups(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
     if "groups" not in comparison:
         return None
     found, ranking = comparison["groups"], comparison["ranking"]
-    colours = {result.name: result.style.colour for result in results.models}
     figure, axes = new_figure(100 + 46 * len(ranking))
     for group, marker, lift in zip(found, ("o", "D"), (-0.14, 0.14), strict=True):
         for y, name in enumerate(ranking):
-            of, colour = found[group]["models"][name], colours[name]
+            of, colour = found[group][name], style(name).colour
             axes.plot([100 * end for end in of["ci95"]], [y + lift] * 2, color=colour, **INTERVAL)
             axes.plot(100 * of["mean_error"], y + lift, marker, color=colour, markersize=9)
-        text = "{writers} {}, {images:,} digits".format(group, **found[group])
-        axes.plot([], [], marker, color=INK, label=text)
-    errors = [
-        [percent(group["models"][name]["mean_error"]) for group in found.values()]
-        for name in ranking
-    ]
-    texts = [
-        f"{results.titles[n]}\n{' and '.join(e)}" for n, e in zip(ranking, errors, strict=True)
-    ]
-    _label_rows(axes, texts, "test error in %")
+        axes.plot([], [], marker, color=INK, label=group)
+    texts = []
+    for name in ranking:
+        errors = [percent(group[name]["mean_error"]) for group in found.values()]
+        texts.append(f"{results.titles[name]}, {' and '.join(errors)}")
+    _label_rows(axes, [text.replace(", ", "\n") for text in texts], "test error in %")
     axes.set_xlim(left=0)
     figure.legend(loc="outside upper left")
     return Chart(
@@ -109,22 +99,61 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Chart:
     """Plot the test error over the arithmetic of the training."""
     figure, axes = new_figure(340)
     texts = []
-    for result in results.models:
-        title, colour, marker, _ = result.style
-        of = comparison["seeds"][result.name]
-        tflop = comparison["cost"][result.name]["train_tflop"]
+    for name in comparison["ranking"]:
+        title, colour, marker, _ = style(name)
+        of, tflop = comparison["seeds"][name], comparison["cost"][name]["train_tflop"]
         axes.plot([tflop, tflop], [100 * end for end in of["ci95"]], color=colour, **INTERVAL)
         axes.plot(tflop, 100 * of["mean_error"], marker, color=colour, markersize=11, label=title)
-        texts.append(f"{title}, {compact(tflop)} TFLOP and {percent(of['mean_error'])}")
+        texts.append(f"{title} {compact(tflop)} TFLOP")
     axes.set(xscale="log", ylim=(0, None), xlabel="TFLOP of training", ylabel="test error in %")
-    axes.margins(x=0.15)
     label_log_axis(axes.xaxis)
     figure.legend(loc="outside upper left", ncols=3)
     return Chart(
         "cost",
-        f"Arithmetic of the training and mean test error: {'; '.join(texts)}.",
+        f"Arithmetic of the training, the lowest error first: {', '.join(texts)}.",
         "Mean test error with its 95% interval. TFLOP: 10¹² floating-point operations.",
         to_svg(figure, "cost"),
+    )
+
+
+def reliability(results: Results, comparison: Mapping[str, Any]) -> Chart:
+    """Plot the error rate over that which the confidence says, before and after temperature."""
+    lowest, none = 1e-4, 3e-5
+    columns = min(3, len(results.models))
+    rows = math.ceil(len(results.models) / columns)
+    figure, grid = new_figure(50 + 160 * rows, rows, columns, sharex=True, sharey=True,
+                              squeeze=False)  # fmt: skip
+    for axes, result in zip(grid.flat, results.models, strict=False):
+        _, colour, marker, _ = result.style
+        axes.set(xscale="log", yscale="log", xlim=(lowest, 1), ylim=(none, 1))
+        axes.set_title(result.title, fontsize=12)
+        axes.plot([lowest, 1], [lowest, 1], color=INK, linewidth=1, dashes=(4, 3))
+        for row in result.reliability:
+            images, after = int(row["count"]), row["scaling"] == "temperature"
+            stated, error = 1 - float(row["confidence"]), 1 - float(row["accuracy"])
+            x, y = max(stated, lowest), max(error, none)
+            if after:
+                interval = binomtest(round(error * images), images).proportion_ci(method="wilson")
+                ends = [max(end, none) for end in interval]
+                axes.plot([x, x], ends, color=colour, linewidth=1, alpha=0.5)
+            axes.plot(x, y, marker, color=colour, markersize=6, clip_on=False,
+                      markerfacecolor=colour if after else "none")  # fmt: skip
+        axes.set_xticks([1e-3, 1e-1], ["0.1%", "10%"])
+        axes.set_yticks([none, 1e-3, 1e-2, 1e-1, 1], ["none", "0.1%", "1%", "10%", "100%"])
+        axes.minorticks_off()
+    for axes in grid.flat[len(results.models) :]:
+        axes.axis("off")
+    figure.supxlabel("error rate that the confidence states", fontsize=13)
+    figure.supylabel("error rate", fontsize=13)
+    worst = max(results.models, key=lambda r: r.details["ece_raw"])
+    return Chart(
+        "reliability",
+        f"The largest calibration error is that of {worst.title}: {worst.details['ece_raw']:.2%}, "
+        f"and {worst.metrics['ece']:.2%} after temperature scaling.",
+        "Each mark is a bin of as many images. Hollow: the model as it is; filled: after "
+        "temperature scaling, with 95% interval. On the dashed line confidence is right; below it "
+        "the model is better than it says. Committed seed.",
+        to_svg(figure, "reliability"),
     )
 
 
@@ -133,13 +162,9 @@ def learning_curves(results: Results, comparison: Mapping[str, Any]) -> Chart:
     figure, axes = new_figure(360)
     for result in results.models:
         title, colour, marker, dash = result.style
-        own = result.training["train_tflop"]
-        # A model that starts from another's weights starts where that one's training ended.
-        before = comparison["cost"][result.name]["train_tflop"] - own
-        tflop = [before + own * row["epoch"] / result.training["epochs"] for row in result.curve]
-        # No error on so many images is shown as half an error.
-        least = 0.5 / result.curve[-1]["val_digits"]
-        error = [100 * max(1 - row["val_accuracy"], least) for row in result.curve]
+        per_epoch = result.training["train_tflop"] / result.training["epochs"]
+        tflop = [per_epoch * row["epoch"] for row in result.curve]
+        error = [100 * (1 - row["val_accuracy"]) for row in result.curve]
         axes.plot(tflop, error, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
                   markersize=7, label=title)  # fmt: skip
     axes.set(xscale="log", yscale="log")
@@ -152,8 +177,7 @@ def learning_curves(results: Results, comparison: Mapping[str, Any]) -> Chart:
         "learning_curves",
         f"Validation errors of the committed seed end between {min(ends)} and {max(ends)}.",
         f"Error on {results.models[0].curve[-1]['val_digits']:,.0f} validation images, of one "
-        "training. A model that starts from another trained model starts where that training "
-        "ended.",
+        "training; its arithmetic is without that of the model it starts from.",
         to_svg(figure, "learning_curves"),
     )
 

@@ -13,12 +13,9 @@ import numpy as np
 class Votes(NamedTuple):
     """What five people saw in a digit; those missing saw neither."""
 
-    digit: int
-    """the other digit that they were offered"""
-    other: int
-    """how many saw it"""
-    published: int
-    """how many saw the published label"""
+    digit: int  # the other digit that they were offered
+    other: int  # how many saw it
+    published: int  # how many saw the published label
 
     def __str__(self) -> str:
         return f"{self.other} of 5 people see {self.digit}, {self.published} the published label"

@@ -1,4 +1,4 @@
-"""The charts that show images: scenes with boxes, and images under attention."""
+"""The charts that show images: scenes with boxes, corrupted images, images under attention."""
 
 import base64
 import math
@@ -14,9 +14,6 @@ from matplotlib.patches import Rectangle
 from mnist.reporting.charts import WIDTH, WRONG, Chart, new_figure, to_svg
 from mnist.reporting.results import Results
 
-# In metrics/examples the first scenes come before those with the most mistakes.
-FIRST_SCENES = 6
-
 
 def to_array(pixels: str) -> np.ndarray:
     """Return a square image, base64 of its bytes, as uint8 (side, side)."""
@@ -25,42 +22,29 @@ def to_array(pixels: str) -> np.ndarray:
     return values.reshape(side, side)
 
 
-def first_scenes(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
-    """Show the first scenes with what a detector found; None without a detector."""
-    rule = "The first of all scenes, whatever was found."
-    return _scenes(results, "first_scenes", rule, slice(None, FIRST_SCENES))
-
-
-def worst_scenes(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
-    """Show the scenes with the most mistakes of a detector; None without a detector."""
-    rule = "Of all other scenes, those with the most mistakes."
-    return _scenes(results, "worst_scenes", rule, slice(FIRST_SCENES, None))
-
-
-def _scenes(results: Results, name: str, rule: str, part: slice) -> Chart | None:
+def scenes(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
+    """Show scenes with what a detector found; None without a detector."""
     result = next((r for r in results.models if "scenes" in r.examples), None)
-    scenes = result.examples["scenes"][part] if result else []
-    if result is None or not scenes:
+    if result is None:
         return None
-    found = [bool(box[-1]) for scene in scenes for box in scene["true"]]
-    wrong = sum(not box[-1] for scene in scenes for box in scene["found"])
-    figure, grid = new_grid(len(scenes), columns=3)
-    for axes, scene in zip(grid, scenes, strict=False):
+    shown = result.examples["scenes"]
+    found = [box[-1] for scene in shown for box in scene["true"]]
+    figure, grid = new_grid(len(shown), columns=3)
+    for axes, scene in zip(grid, shown, strict=False):
         _draw_scene(axes, scene, result.style.colour, results.classes)
     return Chart(
-        name,
-        f"In these {len(scenes)} scenes {result.title} finds {sum(found)} of {len(found)} objects; "
-        f"{wrong} boxes are wrong.",
-        f"{rule} Boxes found right in the model's colour; red: wrong; red and dashed: missed. "
-        "Committed seed.",
-        to_svg(figure, name),
+        "scenes",
+        f"{result.title} finds {sum(found)} of {len(found)} objects in these scenes.",
+        "The first six of all scenes, then those with the most mistakes. Boxes found "
+        "right in the model's colour; red: wrong; red and dashed: missed. Committed seed.",
+        to_svg(figure, "scenes"),
     )
 
 
 def _draw_scene(axes: Axes, scene: Mapping[str, Any], colour: str, classes: Sequence[str]) -> None:
     image = to_array(scene["pixels"])
-    # Grey, so that the boxes stand out.
-    axes.imshow(image, cmap="gray_r", vmin=0, vmax=510, extent=(0, len(image), len(image), 0))
+    # Grey, so that the boxes stand out; the background, too, so that scenes do not run together.
+    axes.imshow(image, cmap="gray_r", vmin=-40, vmax=510, extent=(0, len(image), len(image), 0))
     missed = [box for *box, _, is_found in scene["true"] if not is_found]
     boxes = [(box, WRONG, "--", "") for box in missed]
     for *box, label, _, is_right in scene["found"]:
@@ -69,9 +53,6 @@ def _draw_scene(axes: Axes, scene: Mapping[str, Any], colour: str, classes: Sequ
         axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False,
                                  edgecolor=edge, linestyle=line, linewidth=1.8))  # fmt: skip
         axes.text(left + 1, top + 1, text, color=edge, va="top", fontsize=12, fontweight="bold")
-    wrong = sum(not box[-1] for box in scene["found"])
-    counts = ((wrong, "wrong"), (len(missed), "missed"))
-    axes.set_title(", ".join(f"{n} {what}" for n, what in counts if n) or "all right")
 
 
 def attention(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
@@ -87,8 +68,7 @@ def attention(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
         image = to_array(example["pixels"])
         extent = (0, len(image), len(image), 0)
         axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, extent=extent, interpolation="none")
-        red = np.broadcast_to(to_rgba(WRONG), (side, side, 4)).copy()
-        red[..., 3] = 0.8 * patches.reshape(side, side) / maps.max()
+        red = _red(0.8 * patches.reshape(side, side) / maps.max())
         axes.imshow(red, extent=extent, interpolation="none")
         names = dict.fromkeys(results.class_name(example[key]) for key in ("actual", "predicted"))
         axes.set_title(" → ".join(names))
@@ -110,3 +90,40 @@ def new_grid(count: int, columns: int) -> tuple[Figure, Sequence[Axes]]:
     for axes in grid.flat:
         axes.axis("off")
     return figure, grid.flat
+
+
+def corruptions(results: Results, comparison: Mapping[str, Any]) -> Chart:
+    """Show accuracy by corruption and model, with an example of each corruption."""
+    models, kinds = results.models, list(results.models[0].robustness)
+    accuracy = np.array([[r.robustness[kind].mean() for r in models] for kind in kinds])
+    figure, (left, right) = new_figure(
+        60 + 25 * len(kinds), 1, 2, width_ratios=[1, 11], sharey=True
+    )
+    right.imshow(_red(0.75 * (1 - accuracy)), aspect="auto", interpolation="none")
+    for (i, j), rate in np.ndenumerate(accuracy):
+        right.text(j, i, f"{100 * rate:.1f}", ha="center", va="center")
+    right.grid(False)
+    right.xaxis.tick_top()
+    right.set_xticks(range(len(models)), [r.title.replace(" ", "\n") for r in models], fontsize=12)
+    right.tick_params(labelleft=False)
+    digits = np.vstack([to_array(models[0].examples["corruptions"][kind]) for kind in kinds])
+    left.imshow(digits, cmap="gray_r", aspect="auto", interpolation="none", vmin=0, vmax=255,
+                extent=(0, 1, len(kinds) - 0.5, -0.5))  # fmt: skip
+    left.set(xticks=[])
+    left.set_yticks(range(len(kinds)), [kind.replace("_", " ") for kind in ("clean", *kinds[1:])])
+    mean = accuracy.mean(axis=1)
+    worst = kinds[mean.argmin()].replace("_", " ")
+    return Chart(
+        "corruptions",
+        f"The models read images with {worst} worst: {mean.min():.0%} on average.",
+        f"Accuracy in % on {comparison['corrupted']['images']:,} test images, committed seed; the "
+        "redder, the more errors. Kinds and strengths are those of MNIST-C (Mu & Gilmer, 2019).",
+        to_svg(figure, "corruptions"),
+    )
+
+
+def _red(opacity: np.ndarray) -> np.ndarray:
+    """Return red pixels (height, width, 4) of so much opacity, 0..1, as suits a dark page, too."""
+    red = np.broadcast_to(to_rgba(WRONG), (*opacity.shape, 4)).copy()
+    red[..., 3] = opacity
+    return red

@@ -61,16 +61,12 @@ class ModelResult:
 class Results:
     """What the report is made from."""
 
-    data: str
-    """name of the data set"""
+    data: str  # name of the data set
     classes: tuple[str, ...]
-    is_mnist: bool
-    """whether MNIST's own reference figures, label errors and canvas apply"""
+    is_mnist: bool  # whether MNIST's own reference figures, label errors and canvas apply
     models: tuple[ModelResult, ...]
-    machine: dict[str, Any]
-    """where metrics/benchmark.json was measured; empty where it was not"""
-    writers: np.ndarray | None
-    """(N,) who wrote each test image; None where it is not known"""
+    machine: dict[str, Any]  # where metrics/benchmark.json was measured; empty where it was not
+    writers: np.ndarray | None  # (N,) who wrote each test image; None where it is not known
 
     @property
     def labels(self) -> np.ndarray:
@@ -124,9 +120,7 @@ def _read_model(metrics: Path, name: str, params: Params, benchmark: dict[str, A
     headline, training, examples = (
         read_json(metrics / f"{folder}/{name}.json") for folder in ("test", "train", "examples")
     )
-    corrupted = np.mean([correct.mean() for kind, correct in robustness.items() if kind != "none"])
-    at_hand = headline | {"corrupted": corrupted, "val_accuracy": training["val_accuracy"]}
-    at_hand["weights_sha256"] = examples["weights_sha256"]
+    at_hand = headline | {"weights_sha256": examples["weights_sha256"]}
     return ModelResult(
         name=name,
         recipe=getattr(params, name).model_dump(),

@@ -13,34 +13,20 @@ from mnist.seed_files import read_errors, read_rows
 
 @dataclass(frozen=True)
 class SeedRuns:
-    """The trainings of one model by the committed recipe, one per seed."""
+    """The trainings of one model by the committed recipe, n of them, one per seed."""
 
-    predicted: np.ndarray
-    """int (n, images): the class that each training predicts"""
-    wrong: np.ndarray
-    """bool (n, images): which test images each training misclassifies"""
-    rows: Sequence[Mapping[str, Any]]
-    """the row of metrics/seeds.csv of each training"""
+    predicted: np.ndarray  # int (n, images), the class that each training predicts
+    wrong: np.ndarray  # bool (n, images), which test images each training misclassifies
+    rows: Sequence[Mapping[str, Any]]  # the row of metrics/seeds.csv of each training
 
     @property
     def n(self) -> int:
-        """Number of trainings."""
         return len(self.wrong)
 
     @property
     def errors(self) -> np.ndarray:
         """(n,) test error of each training, 0..1."""
         return self.wrong.mean(axis=1)
-
-    @property
-    def mean(self) -> float:
-        """Test error, mean over the seeds, 0..1."""
-        return float(self.errors.mean())
-
-    @property
-    def std(self) -> float | None:
-        """Standard deviation of the test error over the seeds; None for one seed."""
-        return float(self.errors.std(ddof=1)) if self.n > 1 else None
 
     def figure(self, column: str) -> np.ndarray | None:
         """Return a column of seeds.csv, (n,); None where it is not known of every training."""

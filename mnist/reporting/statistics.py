@@ -143,16 +143,13 @@ def vote_errors(predicted: np.ndarray, labels: np.ndarray) -> int:
     return int(((predicted == labels).sum(axis=0) <= np.max(others, axis=0)).sum())
 
 
-def errors_left(correct: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-    """Count the errors left without the 0, 1, 2 ... N least certain predictions.
+def errors_left(correct: np.ndarray, confidence: np.ndarray, share: float) -> int:
+    """Count the errors left without this share of the images, the least certain ones.
 
-    This is the risk-coverage curve (El-Yaniv & Wiener, 2010), in counts.
+    It is a point of the risk-coverage curve (El-Yaniv & Wiener, 2010), as a count.
 
     Args:
-        correct: bool (N,); confidence: (N,), 0..1.
-
-    Returns:
-        int (N + 1,).
+        correct: bool (N,); confidence: (N,), 0..1; share: 0..1.
     """
-    wrong = ~correct[np.argsort(confidence, kind="stable")]
-    return wrong.sum() - np.concatenate([[0], np.cumsum(wrong)])
+    kept = np.argsort(confidence, kind="stable")[round(share * len(correct)) :]
+    return int((~correct[kept]).sum())

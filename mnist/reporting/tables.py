@@ -1,28 +1,30 @@
 """The tables of the report, each for the page and for Markdown."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from mnist.reporting.charts import compact
 from mnist.reporting.findings import p_text, percent
-from mnist.reporting.reference import LAB
 from mnist.reporting.results import Results
 
 UNKNOWN = "-"
+LISTED = 20  # confusions
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text; `name` is its anchor on the page."""
+    """Cells as text."""
 
-    name: str
+    name: str  # anchor on the page
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
     description: str = ""
-    marked: Sequence[int] = ()
-    """the rows whose first figure is in bold"""
+    marked: Sequence[int] = ()  # the rows whose first figure is in bold
 
     @property
     def markdown(self) -> str:
@@ -38,52 +40,27 @@ def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
     """Make the table of all models, the lowest mean error first."""
     seeds, costs = comparison["seeds"], comparison["cost"]
     corrupted, ranking = comparison["corrupted"]["models"], comparison["ranking"]
-    lab = LAB if results.is_mnist else {}
     columns: dict[str, Callable[[str], str]] = {
         "Error": lambda name: percent(seeds[name]["mean_error"]),
-        "95% interval": lambda name: _interval(seeds[name]["ci95"]),
-        "Lab": lambda name: percent(1 - lab[name]) if name in lab else UNKNOWN,
+        "95% interval": lambda name: " to ".join(map(percent, seeds[name]["ci95"])),
+        "Trainings": lambda name: str(seeds[name]["n"]),
         "Corrupted": lambda name: f"{corrupted[name]['mean_error']:.1%}",
         "Parameters": lambda name: compact(costs[name]["parameters"]),
         "TFLOP": lambda name: compact(costs[name]["train_tflop"]),
         "Latency": lambda name: _known(costs[name]["latency_ms"], "{:.2g} ms"),
     }
-    leaders = [i for i, name in enumerate(ranking) if name in comparison["leaders"]]
+    shown = len(comparison["leaders"]) < len(ranking)
     description = (
-        "Error: on the test images, mean over trainings, with its 95% interval. Corrupted: mean "
-        "error on corrupted images. TFLOP: arithmetic of the training, with that of the model it "
-        "starts from. Latency: time to classify one image."
+        "Error: on the test images, mean over trainings by different seeds, with its 95% interval. "
+        "Corrupted: mean error on corrupted images. TFLOP: arithmetic of the training, with that "
+        "of the model it starts from. Latency: time to classify one image."
     )
-    if lab:
-        description += " Lab: the error that the university lab reported."
-    if len(leaders) < len(ranking):
-        description += " Bold: the lowest error, and those not shown to be higher."
     return Table(
         "leaderboard",
         "All models, the lowest mean error first",
         *_cells(results, ranking, columns),
-        description,
-        leaders if len(leaders) < len(ranking) else (),
-    )
-
-
-def trainings(results: Results, comparison: Mapping[str, Any]) -> Table:
-    """Make the table of how the trainings of a model differ."""
-    seeds = comparison["seeds"]
-    columns: dict[str, Callable[[str], str]] = {
-        "Trainings": lambda name: str(seeds[name]["n"]),
-        "Lowest error": lambda name: percent(min(seeds[name]["errors"])),
-        "Highest error": lambda name: percent(max(seeds[name]["errors"])),
-        "Standard deviation": lambda name: _known(seeds[name]["std"], "{:.3%}"),
-        "F1-score": lambda name: _known(seeds[name]["f1_macro"], "{:.2%}"),
-        "Validation accuracy": lambda name: _known(seeds[name]["val_accuracy"], "{:.2%}"),
-    }
-    return Table(
-        "trainings",
-        "Trainings of one recipe with different seeds",
-        *_cells(results, comparison["ranking"], columns),
-        "The seed decides the initial weights, the order of the images and their distortion. "
-        "F1-score: mean over classes and trainings.",
+        description + " Bold: the lowest error, and those not shown to be higher." * shown,
+        [i for i, name in enumerate(ranking) if shown and name in comparison["leaders"]],
     )
 
 
@@ -93,31 +70,49 @@ def differences(results: Results, comparison: Mapping[str, Any]) -> Table:
 
 
 def cost(results: Results, comparison: Mapping[str, Any]) -> Table:
-    """Make the table of what the models cost."""
+    """Make the table of the costs that the leaderboard does not have."""
     costs, machine = comparison["cost"], results.machine
     columns: dict[str, Callable[[str], str]] = {
-        "TFLOP of training": lambda name: compact(costs[name]["train_tflop"]),
         "Training": lambda name: _known(costs[name]["train_seconds"], "{:,.0f} s"),
-        "Latency": lambda name: _known(costs[name]["latency_ms"], "{:.2g} ms"),
         "Images/s": lambda name: _known(costs[name]["images_per_second"], "{:,.0f}"),
-        "Parameters": lambda name: compact(costs[name]["parameters"]),
         "MFLOP/image": lambda name: compact(costs[name]["mflop"]),
         "File": lambda name: f"{costs[name]['file_mb']:.3g} MB",
     }
     times = (
-        "Training: steps times the seconds of a step. Latency: of one image; images/s: in batches. "
+        "Training: steps times the seconds of a step. Images/s: classified in batches. "
         "All times are of one machine: {cpu}, {threads} threads, PyTorch {torch}."
     )
     return Table(
         "costs",
-        "What each model costs",
+        "What else each model costs",
         *_cells(results, comparison["ranking"], columns),
         times.format(**machine) if machine else "Times were not measured; `make bench` does.",
     )
 
 
+def confusions(results: Results, comparison: Mapping[str, Any]) -> Table:
+    """List the most frequent confusions of the committed seed, with a column per model."""
+    counts = {
+        r.title: Counter(
+            (int(r.labels[i]), int(r.predicted[i])) for i in np.flatnonzero(~r.correct)
+        )
+        for r in results.models
+    }
+    total = sum(counts.values(), Counter[tuple[int, int]]())
+    ordered = sorted(total, key=lambda pair: (-total[pair], pair))
+    rows = [
+        [
+            f"{results.class_name(true)} read as {results.class_name(predicted, 'nothing')}",
+            *(str(of[true, predicted]) for of in (total, *counts.values())),
+        ]
+        for true, predicted in ordered[:LISTED]
+    ]
+    caption = f"The {len(rows)} most frequent of {len(ordered)} confusions of the committed seed"
+    return Table("confusions", caption, ("Confusion", "All", *counts), rows)
+
+
 def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
-    """Make the table of calibration errors and proper scores."""
+    """Make the table of calibration errors and of the likelihood."""
     found, models = comparison["calibration"], {r.name: r for r in results.models}
     columns: dict[str, Callable[[str], str]] = {
         "ECE, all trainings": lambda name: _known(found[name]["ece"], "{:.4f}"),
@@ -125,7 +120,8 @@ def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
         "p, Holm": lambda name: _p(found[name]["p_holm"]),
         "ECE before": lambda name: f"{models[name].details['ece_raw']:.4f}",
         "NLL": lambda name: f"{models[name].metrics['nll']:.4f}",
-        "Brier": lambda name: f"{models[name].details['brier']:.4f}",
+        "Errors": lambda name: str(models[name].metrics["errors"]),
+        "Errors left": lambda name: str(found[name]["errors_left"]),
     }
     return Table(
         "calibration",
@@ -135,7 +131,7 @@ def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
         "as many images each; mean over all trainings, then of the committed seed, as all columns "
         "that follow. p: share of perfectly calibrated models whose ECE would be at least as "
         "large. Before: without temperature scaling. NLL: mean negative log-likelihood in nats. "
-        "Brier: mean squared distance from the truth, 0 to 2.",
+        "Left: without the 2% of the images that the model is least sure of.",
     )
 
 
@@ -176,10 +172,6 @@ def _cells(
     cells = {head: column for head, column in cells.items() if set(column) != {UNKNOWN}}
     titles = [results.titles[name] for name in names]
     return ["Model", *cells], [list(row) for row in zip(titles, *cells.values(), strict=True)]
-
-
-def _interval(ends: Sequence[float]) -> str:
-    return f"{percent(ends[0])} to {percent(ends[1])}"
 
 
 def _p(value: float) -> str:

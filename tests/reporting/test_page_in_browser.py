@@ -103,14 +103,6 @@ def test_it_fits_every_screen(page: Page, size: str, scheme: str) -> None:
     assert page.evaluate(COLLISIONS) == []
 
 
-def test_on_a_desktop_pictures_stand_beside_their_text(page: Page) -> None:
-    text = page.locator("#differences .text").bounding_box()
-    picture = page.locator("#differences figure").bounding_box()
-    assert text and picture
-    assert picture["x"] > text["x"] + text["width"]
-    assert picture["y"] < text["y"] + text["height"]
-
-
 def test_the_errors_are_filtered_from_the_keyboard(page: Page, wrong: np.ndarray) -> None:
     cards, total = page.locator(".cards li:visible"), wrong.any(axis=0).sum()
     assert cards.count() == total
@@ -132,12 +124,7 @@ def test_the_errors_are_filtered_from_the_keyboard(page: Page, wrong: np.ndarray
     assert 0 < cards.count() < total
     expect(page.locator("#errors-shown")).to_contain_text(f"{cards.count()} of ")
     assert cards.locator(".votes:visible").count() == cards.count()
-
-
-def test_each_card_shows_every_model_s_answer(page: Page, wrong: np.ndarray) -> None:
-    card = page.locator(".cards li").first
-    assert card.locator("dd[data-model]").count() == len(wrong)
-    assert len(re.findall(r"\d+%", card.inner_text())) == len(wrong)
+    assert cards.first.locator("dd[data-model]").count() == len(wrong)
 
 
 def test_without_javascript_tables_and_pictures_are_there(
@@ -148,7 +135,7 @@ def test_without_javascript_tables_and_pictures_are_there(
     assert page.locator(".cards li:visible").count() == wrong.any(axis=0).sum()
     expect(page.locator(".filters")).to_be_hidden()
     page.locator("summary").first.click()
-    expect(page.locator("#table-trainings")).to_be_visible()
+    expect(page.locator("#table-pairs")).to_be_visible()
     page.close()
 
 

@@ -199,5 +199,6 @@ def test_a_vote_is_wrong_where_the_label_has_no_majority() -> None:
 
 
 def test_errors_are_counted_among_the_most_certain() -> None:
-    correct = np.array([False, True, True, False, True])
-    assert errors_left(correct, np.array([0.1, 0.9, 0.4, 0.3, 0.2])).tolist() == [2, 1, 1, 0, 0, 0]
+    correct, confidence = np.array([False, True, True, False, True]), [0.1, 0.9, 0.4, 0.3, 0.2]
+    left = [errors_left(correct, np.array(confidence), share / 5) for share in range(6)]
+    assert left == [2, 1, 1, 0, 0, 0]
