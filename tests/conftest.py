@@ -1,14 +1,17 @@
 """Options and fixtures that several tests use."""
 
 import multiprocessing.util
+import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).parent.parent
@@ -36,12 +39,28 @@ def _own_temporary_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield
 
 
+def build_once(
+    factory: pytest.TempPathFactory, name: str, build: Callable[[Path], object]
+) -> Path:
+    """Let `build` fill a folder, once for all workers of pytest; who changes it copies it first."""
+    shared = factory.getbasetemp()
+    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
+    folder, finished = shared / name, shared / f"{name}.finished"
+    with FileLock(shared / f"{name}.lock"):
+        if not finished.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            build(folder)
+            finished.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder in which five small models were trained and evaluated; copy it to change it."""
+    """A folder in which five small models were trained and evaluated."""
     from tests.small_pipeline import run_pipeline
 
-    return run_pipeline(tmp_path_factory.mktemp("pipeline"))
+    return build_once(tmp_path_factory, "pipeline", run_pipeline)
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ def test_every_model_is_measured_and_its_figures_agree(
     monkeypatch.setattr(bench, "STEPS", 2)
     Path("params.yaml").write_text(yaml.safe_dump(params.model_dump()))
     Path("data/mnist").mkdir(parents=True)
-    for split in ("train", "test"):
+    for split in ("train", "validation"):
         images, labels = (tensor.numpy() for tensor in DIGITS)
         np.savez(f"data/mnist/{split}.npz", images=images, labels=labels)
     with narrow_networks():

@@ -5,7 +5,6 @@ is for the slow ones.
 """
 
 import csv
-import os
 import re
 import shutil
 import subprocess
@@ -14,10 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 import yaml
-from filelock import FileLock
 from safetensors.torch import save_file
 
 from mnist.data import checksums, imagenet
@@ -25,7 +24,7 @@ from mnist.files import sha256
 from mnist.models.fine_tuned import make_backbone
 from mnist.params import load_params
 from mnist.seed_files import COLUMNS, ERROR_COLUMNS
-from tests.conftest import ROOT
+from tests.conftest import ROOT, build_once
 from tests.digits import write_data_set
 
 MODELS = load_params(ROOT / "params.yaml").models
@@ -41,7 +40,7 @@ def git_files() -> list[str]:
 
 @pytest.fixture(scope="session")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tiny") / "repository"
+    folder = tmp_path_factory.mktemp("tiny")
     build(folder, ["cnn"])
     return folder
 
@@ -49,15 +48,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository with all models, built once for all workers of pytest."""
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    folder, finished = shared / "all", shared / "all.finished"
-    with FileLock(shared / "all.lock"):
-        if not finished.exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            build(folder, MODELS)
-            finished.touch()
-    return folder
+    return build_once(tmp_path_factory, "all", lambda folder: build(folder, MODELS))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +59,6 @@ def tiny_all(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def build(folder: Path, models: list[str]) -> None:
     """Make a repository of the code, small parameters and small digits, and run its pipeline."""
-    folder.mkdir()
     for name in git_files():
         if not name.startswith(("tests/", "report/", "metrics/")) and name != "dvc.lock":
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -131,6 +121,8 @@ def publish_small_data(folder: Path) -> None:
         for old, new in published.items():
             code = code.replace(old, new)
         path.write_text(code)
+    writers = np.arange(1200) % 20, np.arange(400) % 10 * 300
+    np.savez(folder / "mnist/data/writers.npz", train=writers[0], test=writers[1])
     path = folder / "mnist/reporting/label_errors.py"
     code = re.sub(
         r"CORRECTED = {.*?}", "CORRECTED = {7: Votes(6, 5, 0)}", path.read_text(), flags=re.S

@@ -86,7 +86,7 @@ def test_the_loss_is_the_sum_of_the_losses_of_both_stages() -> None:
     model, task, _ = small_case("frcnn")
     scenes, contents = batch = task.batch(0)
     torch.manual_seed(0)
-    losses = model.train()(list(scenes), contents)
+    losses = model.train()(scenes, contents)
     torch.manual_seed(0)
     assert len(losses) == 6
     torch.testing.assert_close(task.loss(model, batch), sum(losses.values()))

@@ -16,6 +16,7 @@ from mnist.errors import UserError
 from mnist.models import registry
 from mnist.params import load_params
 from mnist.training import run
+from tests.small_models import narrow_networks
 from tests.small_pipeline import RECIPES, STAGES, run_stage, write_params
 
 
@@ -29,7 +30,8 @@ def test_a_stage_follows_its_own_section_and_writes_the_files_of_the_contract(
     name: str, pipeline: Path
 ) -> None:
     params = load_params(pipeline / "params.yaml")
-    architecture = registry.load(name, pipeline / f"models/{name}.safetensors").architecture
+    with narrow_networks():
+        architecture = registry.load(name, pipeline / f"models/{name}.safetensors").architecture
     expected = getattr(params, name).model_dump() | {"classes": 10, "network": name}
     expected["convolutions"] = params.cnn.model_dump(
         include={*architecture.get("convolutions", [])}
