@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from mnist.reporting import error_charts, pictures, style
-from mnist.reporting.charts import INK, Chart, compact
+from mnist.reporting.charts import INK, Chart
 from mnist.reporting.comparison import compare
 from mnist.reporting.results import Results
 from mnist.reporting.sections import make_sections
@@ -109,11 +109,3 @@ def test_the_heat_map_holds_each_accuracy(results: Results) -> None:
             assert f"{100 - 2 * corruption_errors(number, kind):.1f}" in said  # of 50 images
     assert "clean" in said
     assert "motion blur" in said
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0.7694, "0.769"), (13.52, "13.5"), (618.4, "618"), (1234, "1,234"), (14_700_000, "14.7 M")],
-)
-def test_numbers_are_written_with_three_digits(value: float, text: str) -> None:
-    assert compact(value) == text

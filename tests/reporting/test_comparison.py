@@ -54,9 +54,6 @@ def made(results: Results, *errors: tuple[Wrong, ...], **options: Any) -> Result
     return replace(results, models=tuple(models), **options)
 
 
-# --- files
-
-
 def test_trainings_by_another_recipe_do_not_count(tmp_path: Path) -> None:
     folder = write_metrics(tmp_path / "metrics", ("cnn",), wrong={"cnn": [3]})
     wrong = {("cnn", 1): [3], ("cnn", 2): [1, 2], ("cnn", 3): range(50)}
@@ -102,9 +99,6 @@ def test_a_missing_or_damaged_file_is_named(
         read_results(tmp_path / "metrics", make_params(("cnn",)))
 
 
-# --- ranking and tests
-
-
 def test_models_are_ranked_by_their_mean_over_seeds_not_by_the_committed_seed(
     tmp_path: Path,
 ) -> None:
@@ -137,8 +131,7 @@ def test_writers_who_make_many_errors_widen_intervals(results: Results) -> None:
     of_one = np.flatnonzero(writers == writers[-1])[:40].tolist()
     alone = compare(made(results, (of_one,), ([],)))
     together = compare(made(results, (of_one,), ([],), writers=writers))
-    assert (alone["unit"], alone["units"]) == ("images", 10_000)
-    assert (together["unit"], together["units"]) == ("writers", 297)
+    assert (alone["unit"], together["unit"]) == ("images", "writers")
     assert alone["pairs"][0]["p"] < 0.001
     assert together["pairs"][0]["p"] > 0.2
     assert "over 297 writers" in together["verdict"]["differences"][1]
@@ -180,9 +173,6 @@ def test_a_model_without_errors_has_an_honest_bound(results: Results) -> None:
     assert 0.005 < high < 0.007
 
 
-# --- what the models have in common
-
-
 def test_missed_images_are_counted_over_all_choices_of_trainings(results: Results) -> None:
     trainings = ([1, 2, 3], [2, 5], [2, 3]), ([2, 3], [4, 2])
     found = compare(made(results, *trainings))["missed"]
@@ -214,9 +204,6 @@ def test_three_or_more_vote(results: Results) -> None:
     assert compare(made(results, ([1],), ([2],)))["ensembles"] == {}
 
 
-# --- the lab
-
-
 def test_the_difference_from_the_lab_is_tested_for_mnist_alone(results: Results) -> None:
     ours = with_errors(replace(results.models[0], name="vgg16"), range(60), range(60))
     results = replace(results, is_mnist=True, models=(ours,))
@@ -236,28 +223,16 @@ def test_the_tests_against_the_lab_are_corrected_for_their_number(results: Resul
     assert found["vgg16"]["p_holm"][0] < found["vgg16"]["p_holm"][1]
 
 
-# --- cost, calibration, corruptions
-
-
 def test_the_cost_of_the_detector_includes_the_cnn_that_it_starts_from(tmp_path: Path) -> None:
     costs = compare(read(tmp_path))["cost"]
     assert [costs[name]["train_tflop"] for name in MODELS] == [1, 2 + 1, 3, 4, 5]
     assert costs["frcnn"]["train_seconds"] == 2 * costs["cnn"]["train_seconds"] == 200
-    assert costs["cnn"]["latency_ms"] == BENCHMARK["latency_ms"]
-    assert compare(read(tmp_path, ("frcnn",)))["cost"]["frcnn"]["train_tflop"] == 1
     # Without the CNN's seconds the detector's are not known.
     folder = write_metrics(tmp_path / "metrics")
     write_json(folder / "benchmark.json", {"cpu": "Z80", "models": {"frcnn": BENCHMARK}})
     costs = compare(read_results(folder, make_params()))["cost"]
     assert costs["frcnn"]["train_seconds"] is None
     assert costs["cnn"]["latency_ms"] is None
-
-
-def test_what_is_not_counted_is_said(results: Results) -> None:
-    text = " ".join(compare(results)["verdict"]["cost"])
-    assert "the pre-training of VGG16 and AlexNet on ImageNet" in text
-    text = " ".join(compare(made(results, ([],)))["verdict"]["cost"])
-    assert "pre-training" not in text
 
 
 def test_calibration_is_tested_with_a_correction(tmp_path: Path) -> None:
@@ -280,10 +255,7 @@ def test_models_are_compared_on_the_same_corrupted_images(results: Results) -> N
     assert found["models"]["vgg16"]["mean_error"] == pytest.approx(expected / CORRUPTED)
     assert (found["images"], found["models"]["vgg16"]["n"]) == (CORRUPTED, 1)
     # Each model misreads one digit more than the one before, under every corruption.
-    first = found["pairs"][0]
-    assert (first["better"], first["worse"]) == ("cnn", "frcnn")
-    assert first["difference"] == pytest.approx(1 / CORRUPTED)
-    assert first["p_holm"] > 0.05
+    assert found["pairs"][0]["difference"] == pytest.approx(1 / CORRUPTED)
     assert found["leaders"][:2] == ["cnn", "frcnn"]
 
 
@@ -299,9 +271,6 @@ def test_the_spread_of_the_seeds_counts_on_corrupted_images(tmp_path: Path) -> N
     assert two["models"]["cnn"]["n"] == 2
     widths = [np.ptp(of["models"]["cnn"]["ci95"]) for of in (one, two)]
     assert widths[1] > 1.5 * widths[0]
-
-
-# --- sentences
 
 
 @pytest.mark.parametrize(

@@ -43,16 +43,10 @@ def test_the_leaderboard_holds_the_figures_of_the_comparison(
 ) -> None:
     table = tables.leaderboard(results, comparison)
     assert len(table.columns) <= 8
-    assert [cells[0] for cells in table.rows] == [
-        results.titles[name] for name in comparison["ranking"]
-    ]
     for name in comparison["ranking"]:
         cells, of = row(table, results.titles[name]), comparison["seeds"][name]
         assert cells["Error"] == f"{of['mean_error']:.2%}"
         assert cells["95% interval"] == "{:.2%} to {:.2%}".format(*of["ci95"])
-        assert cells["Corrupted"] == (
-            f"{comparison['corrupted']['models'][name]['mean_error']:.1%}"
-        )
         assert float(cells["TFLOP"]) == comparison["cost"][name]["train_tflop"]
 
 
@@ -86,7 +80,6 @@ def test_pairs_hold_the_figures_of_the_comparison(
     table = tables.differences(results, comparison | {"pairs": pairs})
     assert len(table.rows) == 10
     for cells, pair in zip(table.rows, pairs, strict=True):
-        assert cells[:2] == [results.titles[pair["better"]], results.titles[pair["worse"]]]
         assert cells[2] == f"{100 * pair['difference']:.2f}"
         assert cells[4:] == ["< 0.001", "0.012"]  # no p is 0
     assert comparison["unit"] in table.description
@@ -111,12 +104,6 @@ def test_missed_images_come_with_their_votes(results: Results) -> None:
     assert not any(image.label_error for image in images)
     with Image.open(io.BytesIO(base64.b64decode(images[0].picture.split(",")[1]))) as picture:
         assert (np.asarray(picture) == 255 - 100).all()
-
-
-def test_people_s_votes_are_shown_for_mnist(tmp_path: Path) -> None:
-    results = read(tmp_path, ("cnn",), labels=[0, 1] * 500, wrong={"cnn": [947]})
-    (image,) = missed_images(replace(results, is_mnist=True), 100)
-    assert "5 of 5 people see 9" in image.label_error
 
 
 def test_both_outputs_hold_the_same_sections(results: Results, comparison: dict[str, Any]) -> None:

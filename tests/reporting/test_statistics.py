@@ -26,9 +26,6 @@ def wrong_at(*positions: int, images: int) -> np.ndarray:
     return wrong
 
 
-# --- parts of a variance
-
-
 def test_the_part_of_the_units_is_the_cluster_robust_variance() -> None:
     random = np.random.default_rng(0)
     units = np.sort(random.integers(0, 40, 500))
@@ -57,9 +54,6 @@ def test_the_part_of_the_seeds_is_that_of_an_analysis_of_variance() -> None:
     assert seed_part(wrong[:1], np.arange(300))[0] == 0  # of one seed nothing is known
 
 
-# --- intervals
-
-
 @pytest.mark.parametrize("errors", [0, 3, 60, 600])
 def test_the_interval_of_independent_images_is_wilsons(errors: int) -> None:
     wrong = wrong_at(*range(errors), images=600)
@@ -67,9 +61,6 @@ def test_the_interval_of_independent_images_is_wilsons(errors: int) -> None:
     expected = binomtest(errors, 600).proportion_ci(0.95, method="wilson")
     assert found == pytest.approx([expected.low, expected.high], rel=0.01, abs=1e-12)
     assert found[1] > 0.005
-
-
-# --- tests
 
 
 @pytest.mark.parametrize(("only_a", "only_b"), [(3, 0), (5, 0), (6, 0), (12, 3), (30, 14)])
@@ -106,9 +97,6 @@ def test_holms_correction_by_hand() -> None:
     # 0.04 times 1 would be less than 0.03 times 2, so it is as large; none is above 1.
     assert holm([0.04, 0.03]) == pytest.approx([0.06, 0.06])
     assert holm([0.7, 0.6]) == [1, 1]
-
-
-# --- simulations
 
 
 class Population:
@@ -185,9 +173,6 @@ def test_intervals_cover_95_percent_and_tests_err_in_5(seeds: tuple[int, int]) -
     covered, rejected = simulate(0, seeds, draws=4000)
     assert 0.93 < covered < 0.97
     assert 0.04 < rejected < 0.06
-
-
-# --- votes and confidence
 
 
 def test_a_vote_is_wrong_where_the_label_has_no_majority() -> None:
