@@ -2,7 +2,7 @@
 
 A network names a digit for every picture, also for a letter, a scribble or noise. Where the
 probability of that digit is low, the picture is called unlike a digit: the baseline of Hendrycks
-and Gimpel (2017), here after temperature scaling. docs/predict.md has the share that it catches.
+and Gimpel (2017), here after temperature scaling.
 """
 
 import numpy as np
