@@ -6,7 +6,6 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 # What the system refuses because of the user's disk or rights.
 REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
@@ -36,18 +35,15 @@ def run(main: Callable[[], None], name: str | None = None) -> None:
     # SIGTERM unwinds the stack as Ctrl-C does, so that half-written files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        main()
+        return main()
     except UserError as error:
-        _stop(f"{name}: {error}", 1)
+        message, code = str(error), 1
     except KeyboardInterrupt:
-        _stop(f"{name}: interrupted; no half-written file is left. Run the same again.", 130)
+        message, code = "interrupted; no half-written file is left. Run the same again.", 130
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
         file = f"{error.filename}: " if error.filename else ""
-        _stop(f"{name}: {file}{os.strerror(error.errno)}; fix this and run again.", 1)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    print(message, file=sys.stderr)
+        message, code = f"{file}{os.strerror(error.errno)}; fix this and run again.", 1
+    print(f"{name}: {message}", file=sys.stderr)
     sys.exit(code)

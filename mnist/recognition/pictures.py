@@ -146,29 +146,25 @@ def union_box(boxes: Sequence[Box]) -> Box:
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def to_mnist(ink: np.ndarray, box: Box) -> np.ndarray:
-    """Turn the ink in `box` into a digit as MNIST has them: uint8 (28, 28).
+def to_mnist(ink: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+    """Turn the ink, float32 (H, W) in 0..1, in `box` into a digit as MNIST has them.
 
-    Args:
-        ink: float32 (H, W) in 0..1.
+    A detector's box may lie partly outside. Returns uint8 (28, 28), all 0 where there is no ink.
     """
-    left, top, right, bottom = box
-    longest = max(right - left, bottom - top)
-    sides = (right - left, bottom - top)
-    width, height = (max(1, math.floor(BOX * side / longest + 0.5)) for side in sides)
-    cut = Image.fromarray(ink[top:bottom, left:right])
-    digit = np.asarray(cut.resize((width, height), Image.Resampling.BILINEAR))
-    digit = digit / max(float(digit.max()), 1e-6)
+    left, top = (max(0, math.floor(edge)) for edge in box[:2])
+    right, bottom = (max(0, math.ceil(edge)) for edge in box[2:])
+    cut = ink[top:bottom, left:right]
     image = np.zeros((SIDE, SIDE), dtype=np.float32)
-    mass = digit.sum()
-    # The centre of mass comes to the middle, rounded as in MNIST, where it lies 14.0 to 15.0 pixels
-    # from the edge in every digit. The digit stays inside the image.
-    corner = []
-    for axis, extent in ((1, height), (0, width)):
-        centre = float((digit.sum(axis=axis) * (np.arange(extent) + 0.5)).sum() / mass)
-        corner.append(min(max(math.ceil(SIDE / 2 - centre), 0), SIDE - extent))
-    top, left = corner
-    image[top : top + height, left : left + width] = digit
+    if cut.any():
+        longest = max(cut.shape)
+        height, width = (max(1, math.floor(BOX * side / longest + 0.5)) for side in cut.shape)
+        resized = Image.fromarray(cut).resize((width, height), Image.Resampling.BILINEAR)
+        digit = np.asarray(resized)
+        # The centre of mass comes to the middle, rounded as in MNIST, where it lies 14.0 to 15.0
+        # pixels from the edge in every digit. The digit stays inside the image.
+        corner = np.ceil(SIDE / 2 - 0.5 - np.array(ndimage.center_of_mass(digit))).astype(int)
+        top, left = corner.clip(0, SIDE - np.array(digit.shape))
+        image[top : top + height, left : left + width] = digit / digit.max()
     return np.floor(image * 255 + 0.5).astype(np.uint8)
 
 
