@@ -12,10 +12,7 @@ REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, 
 
 
 class UserError(Exception):
-    """Something that the user can fix.
-
-    The message is one line that says what is wrong, where, and how to fix it.
-    """
+    """What a user can fix; the message says in one line what is wrong, where, and how to fix it."""
 
 
 class SourceError(Exception):
@@ -27,9 +24,7 @@ def run(main: Callable[[], None], name: str | None = None) -> None:
 
     Exits with 1 after a `UserError` or where the system refuses a file, with 130 after Ctrl-C and
     with 143 after SIGTERM. Any other exception is a bug of this project and keeps its traceback.
-
-    Args:
-        name: what the line starts with; by default the name of the script.
+    The line starts with `name`, by default that of the script.
     """
     name = name or Path(sys.argv[0]).stem
     # SIGTERM unwinds the stack as Ctrl-C does, so that half-written files are removed.

@@ -23,7 +23,6 @@ MIN_CONTRAST = 0.15  # between ink and paper, both 0..1
 MAX_DIGITS = 100
 MIN_SIZE = 0.2  # relative to the largest digit; what is smaller is dirt
 RANGES = (1, 255, 4095, 65535)  # white, in floats and in 8, 12 and 16 bits
-TIFF = (b"II*\0", b"MM\0*")  # how the files start
 
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are the first pixels outside"""
@@ -39,17 +38,15 @@ def open_picture(content: bytes, name: str) -> tuple[np.ndarray, float]:
         which the picture was reduced for that.
 
     Raises:
-        UserError: the content is not a picture, is damaged, or is in a format that is not read.
+        UserError: the content is damaged, or in a format that is not read.
     """
     try:
         upright = _decode(content)
-    except UnidentifiedImageError:
+    except Exception:  # Pillow and tifffile raise many kinds for damaged files
         raise UserError(
-            f"{name} is not a picture that can be read (HEIC, SVG and PDF are not); "
-            "save it as PNG or JPEG."
+            f"{name} is damaged, too large, or no picture that can be read (HEIC, SVG and PDF are "
+            "not); save it as PNG or JPEG."
         ) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{name} cannot be read as a picture: {error}") from None
     width = upright.width
     upright.thumbnail((MAX_SIDE, MAX_SIDE))
     shade = np.asarray(upright.convert("RGB").convert("L"), dtype=np.float32) / 255
@@ -68,13 +65,8 @@ def _decode(content: bytes) -> Image.Image:
                 upright = _to_8_bits(np.asarray(upright))
             return upright.convert("RGBA")
     except UnidentifiedImageError:
-        if content[:4] not in TIFF:
-            raise
-    # Pillow does not read all TIFF files of floats that scikit-image writes.
-    try:
+        # Pillow does not read all TIFF files of floats that scikit-image writes.
         return _to_8_bits(tifffile.imread(io.BytesIO(content), key=0)).convert("RGBA")
-    except Exception as error:  # tifffile raises many kinds for damaged files
-        raise ValueError(error) from None
 
 
 def _to_8_bits(values: np.ndarray) -> Image.Image:
