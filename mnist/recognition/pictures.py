@@ -117,9 +117,8 @@ def find_digits(strokes: np.ndarray) -> list[Box]:
     """
     gap = max(1, max(strokes.shape) // 100)
     labels, _ = ndimage.label(ndimage.binary_dilation(strokes, iterations=gap))
-    boxes: list[Box] = []
-    for rows, columns in ndimage.find_objects(labels * strokes):
-        boxes.append((columns.start, rows.start, columns.stop, rows.stop))
+    objects = ndimage.find_objects(labels * strokes)
+    boxes: list[Box] = [(x.start, y.start, x.stop, y.stop) for y, x in objects]
     largest = max(max(right - left, bottom - top) for left, top, right, bottom in boxes)
     boxes = [b for b in boxes if max(b[2] - b[0], b[3] - b[1]) >= MIN_SIZE * largest]
     digits: list[Box] = []
