@@ -51,11 +51,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write indented JSON that is the same to the byte for the same value.
-
-    Raises:
-        ValueError: a number is infinite or not a number, which JSON cannot say.
-    """
+    """Write indented JSON; raises ValueError for NaN and infinity, which JSON cannot say."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 

@@ -213,11 +213,7 @@ class Params(Section):
 
 
 def load_params(path: str | Path = "params.yaml") -> Params:
-    """Read and validate `path`.
-
-    Raises:
-        UserError: the file is missing, is no YAML, or a key is unknown, missing or impossible.
-    """
+    """Read and validate `path`; raises UserError, which names all wrong keys."""
     try:
         # YAML 1.2 reads 1e-05, as DVC writes it after `-S cnn.lr=1e-5`, as a number.
         values = YAML(typ="safe").load(Path(path).read_text(encoding="utf-8"))
@@ -234,8 +230,7 @@ def load_params(path: str | Path = "params.yaml") -> Params:
 
 
 def _explain(error: Any) -> str:
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error["loc"])
-    key = key.lstrip(".")
+    key = ".".join(map(str, error["loc"]))
     match error["type"]:
         case "missing":
             return f"{key} is missing"

@@ -20,12 +20,8 @@ def require_git() -> None:
         )
 
 
-def add_models_argument(parser: argparse.ArgumentParser) -> None:
-    """Add `--models cnn,vit`, parsed into a list of names; by default all of params.yaml."""
-    parser.add_argument("--models", type=_models, default="", help="such as cnn,vit; default: all")
-
-
-def _models(text: str) -> list[str]:
+def model_names(text: str) -> list[str]:
+    """Parse an argument such as cnn,vit; an empty one stands for all models of params.yaml."""
     from mnist.params import load_params
 
     known = load_params().models

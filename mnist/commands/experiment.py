@@ -23,10 +23,7 @@ def run_experiment(name: str, settings: Mapping[str, object], *targets: str) -> 
 
     `settings` replace values of params.yaml, such as {"vit.epochs": 20}. DVC keeps the models in
     its cache, and everything else in a commit on no branch, whose git reference is returned. An
-    older experiment of this name is replaced.
-
-    Raises:
-        UserError: DVC failed; its own message is above. Or it cannot run experiments here.
+    older experiment of this name is replaced. Raises UserError where DVC fails, or cannot run here.
     """
     require_git()
     # DVC 3.67 runs an experiment in a shallow clone, but loses its commit.

@@ -15,13 +15,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from mnist.commands import add_models_argument
+from mnist.commands import model_names
 from mnist.files import new_file
 from mnist.models import registry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    add_models_argument(parser)
+    parser.add_argument("--models", type=model_names, default="", help="cnn,vit; default: all")
 
 
 def main(arguments: argparse.Namespace) -> None:

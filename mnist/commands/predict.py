@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mnist.commands import add_models_argument
+from mnist.commands import model_names
 from mnist.errors import UserError
 from mnist.files import round_numbers
 
@@ -31,7 +31,7 @@ SHOWN_FORMATS = (".png", ".jpg", ".pdf", ".svg")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file, a folder or -")
-    add_models_argument(parser)
+    parser.add_argument("--models", type=model_names, default="", help="cnn,vit; default: all")
     parser.add_argument("--json", action="store_true", help="write JSON, with all probabilities")
     parser.add_argument("--show", type=Path, metavar="FILE.png", help="draw what the models saw")
 

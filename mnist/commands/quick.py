@@ -35,15 +35,6 @@ SETTINGS = {
     "evaluate.scenes": 100,
     "evaluate.corrupted_digits": 50,
 }
-NEXT = """
-The report: quick/report/index.html
-
-See how it differs from the results in git, or remove it:
-  source .venv/bin/activate
-  dvc params diff HEAD quick
-  dvc metrics diff HEAD quick
-  dvc exp remove quick
-`make repro` trains the models in full."""
 
 
 def main(_: argparse.Namespace) -> None:
@@ -57,4 +48,4 @@ def main(_: argparse.Namespace) -> None:
     for model in load_params().models:
         metrics = json.loads(git("show", f"{reference}:./metrics/test/{model}.json"))
         print(f"  {model:8} {metrics['accuracy']:.2%}")
-    print(NEXT)
+    print("\nThe report: quick/report/index.html. What to do next: docs/quick-start.md")

@@ -66,11 +66,7 @@ def main(arguments: argparse.Namespace) -> None:
 
 
 def read_recipe(model: str) -> str:
-    """Return the hash of the recipe of `model`.
-
-    Raises:
-        UserError: the model at hand, or its metrics, are not of the recipe in params.yaml.
-    """
+    """Hash the recipe of `model`; raises UserError where the model at hand is of another."""
     yaml = YAML(typ="safe")  # reads 1e-05 as a number, as DVC does
     params, stages = yaml.load(Path("params.yaml")), yaml.load(Path("dvc.lock"))["stages"]
     read = stages.get(f"evaluate@{model}", {}).get("deps", ())
@@ -93,8 +89,7 @@ def read_recipe(model: str) -> str:
 def read_figures(model: str, reference: str) -> tuple[dict[str, Any], list[tuple[int, int]]]:
     """Collect what the files under metrics/ say of `model`, in a commit, or at hand with "".
 
-    Returns:
-        The figures of a row; and (image, predicted class) of each error.
+    Returns the figures of a row, and (image, predicted class) of each error.
     """
 
     def read(file: str) -> str:

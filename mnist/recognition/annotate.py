@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from mnist.files import new_file
 from mnist.models import registry
@@ -34,8 +33,8 @@ def annotate(readings: Sequence[tuple[str, Reading]], classes: Sequence[str], pa
                 text = f"{classes[digit.digit]} {digit.confidence:.0%}"
                 if registry.detects(model):
                     left, top, right, bottom = (edge * reading.reduced for edge in digit.box)
-                    size = (right - left, bottom - top)
-                    row[0].add_patch(Rectangle((left, top), *size, fill=False, color=COLOR, lw=2))
+                    edges = ([left, right, right, left, left], [top, top, bottom, bottom, top])
+                    row[0].plot(*edges, color=COLOR, lw=2)
                     row[0].text(left, top, text, color=COLOR, fontsize=9, va="bottom")
                 else:
                     lines[i].append(f"{model}: {text}")

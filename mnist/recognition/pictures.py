@@ -29,16 +29,13 @@ Box = tuple[int, int, int, int]
 
 
 def open_picture(content: bytes, name: str) -> tuple[np.ndarray, float]:
-    """Decode a picture of any size and format.
+    """Decode a picture of any size; raises UserError where it is damaged or of a format not read.
 
     The orientation that a camera notes (EXIF) is applied. Transparent pixels become paper.
 
     Returns:
         float32 (H, W) grey values in 0..1, at most MAX_SIDE a side, and the factor, at most 1, by
         which the picture was reduced for that.
-
-    Raises:
-        UserError: the content is damaged, or in a format that is not read.
     """
     try:
         upright = _decode(content)

@@ -12,15 +12,7 @@ from torch import Tensor
 
 from mnist.models import registry
 from mnist.models.inference import SCORE_THRESHOLD, classify_digits, predict_logits, to_input
-from mnist.recognition.pictures import (
-    BOX,
-    MAX_SIDE,
-    Box,
-    find_ink,
-    open_picture,
-    to_mnist,
-    union_box,
-)
+from mnist.recognition import pictures
 
 if TYPE_CHECKING:
     from mnist.models.frcnn import DigitDetector  # importing torchvision takes a second
@@ -68,23 +60,22 @@ def read(
     """Read a picture with each of `models`, by name; they are put into inference mode.
 
     Args:
-        name: of the picture, for error messages.
         details: of each model, what metrics/details/<model>.json holds; with {}, the logits are not
             scaled and no digit is marked as unlike.
 
     Raises:
         UserError: the content is not a picture, is blank, or shows too many marks.
     """
-    picture, reduced = open_picture(content, name)
-    ink, boxes = find_ink(picture, name)
-    images = np.stack([to_mnist(ink, box) for box in boxes])
+    picture, reduced = pictures.open_picture(content, name)
+    ink, boxes = pictures.find_ink(picture, name)
+    images = np.stack([pictures.to_mnist(ink, box) for box in boxes])
     digits: dict[str, list[Digit]] = {}
     for model_name, model in models.items():
         if registry.detects(model_name):
             digits[model_name] = []
             for box, digit, score in detect(model, ink, boxes, device):
                 # The model is calibrated for single digits.
-                image = torch.from_numpy(to_mnist(ink, box)[None]).to(device)
+                image = torch.from_numpy(pictures.to_mnist(ink, box)[None]).to(device)
                 logits, _ = classify_digits(model, image, 1)
                 alone = _to_digit(logits[0], details[model_name], box, reduced)
                 digits[model_name].append(replace(alone, digit=digit, confidence=score))
@@ -113,21 +104,17 @@ def _to_digit(
 
 @torch.inference_mode()
 def detect(
-    model: "DigitDetector", ink: np.ndarray, found: list[Box], device: torch.device
+    model: "DigitDetector", ink: np.ndarray, found: list[pictures.Box], device: torch.device
 ) -> list[tuple[tuple[float, ...], int, float]]:
     """Find digits in the whole picture, scaled to the size that digits have in training.
 
-    Args:
-        ink: float32 (H, W) in 0..1.
-        found: the boxes of the digits as `find_ink` found them, for their size.
-
-    Returns:
-        Box, class and score of the digits with a score of SCORE_THRESHOLD or more, from left to
-        right.
+    `ink` is float32 (H, W) in 0..1; `found` are the boxes of `find_ink`, for their size. Returns
+    box, class and score of the digits with a score of SCORE_THRESHOLD or more, from left to right.
     """
-    left, top, right, bottom = union_box(found)
+    left, top, right, bottom = pictures.union_box(found)
     longest = [max(b[2] - b[0], b[3] - b[1]) for b in found]
-    scale = min(BOX / float(np.median(longest)), MAX_SIDE / max(right - left, bottom - top))
+    longer = max(right - left, bottom - top)
+    scale = min(pictures.BOX / float(np.median(longest)), pictures.MAX_SIDE / longer)
     size = [max(1, round(side * scale)) for side in (right - left, bottom - top)]
     cut = Image.fromarray(ink[top:bottom, left:right])
     small = np.asarray(cut.resize((size[0], size[1]), Image.Resampling.BILINEAR))
