@@ -11,11 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from mnist.data.arrays import load_arrays
-from mnist.evaluation.calibration import fit_temperature, score
+from mnist.evaluation.calibration import fit_temperature, least_confidence, score
 from mnist.evaluation.corruptions import CORRUPTIONS
 from mnist.evaluation.predict import predict
 from mnist.evaluation.robustness import choose_digits, classify_corrupted, robustness_csv
-from mnist.evaluation.unlike import least_confidence
 from mnist.files import sha256
 from stages import evaluate as stage
 from tests.small_models import CPU
