@@ -1,9 +1,8 @@
 """Files that users provide may be damaged: the reader works, or refuses in one line that names it.
 
-Hypothesis damages IDX files, .gz files, pictures and params.yaml.
+Hypothesis damages IDX files and pictures.
 """
 
-import gzip
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -15,12 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mnist.data import sources
 from mnist.data.idx import read_split
-from mnist.errors import SourceError, UserError
-from mnist.params import load_params
+from mnist.errors import UserError
 from mnist.recognition.pictures import open_picture
-from tests.conftest import ROOT
 from tests.digits import digits, write_data_set
 
 
@@ -66,15 +62,6 @@ def test_idx(tmp_path: Path, name: str, data: st.DataObject) -> None:
         assert labels.max() <= 9
 
 
-@given(content=damaged(gzip.compress(b"ink" * 100, mtime=0)))
-def test_gz(tmp_path: Path, content: bytes) -> None:
-    for name in sources.CHECKSUMS:
-        (tmp_path / f"{name}.gz").write_bytes(content)
-    target = tmp_path / "target"
-    target.mkdir(exist_ok=True)
-    result_or_refusal(lambda: sources.own(target, tmp_path, checksums=True), SourceError, "ubyte")
-
-
 def png() -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(255 - digits()[0][0]).save(buffer, "PNG")
@@ -88,10 +75,3 @@ def test_pictures(content: bytes) -> None:
         grey, _ = found
         assert grey.min() >= 0
         assert grey.max() <= 1
-
-
-@given(content=damaged((ROOT / "params.yaml").read_bytes()))
-def test_params(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "params.yaml"
-    path.write_bytes(content)
-    result_or_refusal(lambda: load_params(path), UserError, "params.yaml")

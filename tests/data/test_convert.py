@@ -84,7 +84,7 @@ def test_an_impossible_split_is_refused(size: int) -> None:
         split(one[:-1], 20)
 
 
-@pytest.mark.parametrize("count", [2, 26, 47, 256])
+@pytest.mark.parametrize("count", [2, 256])
 def test_data_of_any_number_of_classes_are_split_or_refused(folder: Path, count: int) -> None:
     """100 images a class, each class by its own grey value."""
     for (images, labels), each in zip(NAMES.values(), (100, 10), strict=True):
