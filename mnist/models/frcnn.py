@@ -229,27 +229,26 @@ class DigitDetector(FasterRCNN):
             # A convolution refuses an empty batch.
             return self.crop_heads(pixels, boxes, sizes)[0] if sum(map(len, boxes)) else first
         proposals, _, labels, changes = self.roi_heads.select_training_samples(proposals, targets)
-        logits, predicted = self._first_stage(features, proposals, sizes)
+        logits, predicted, boxes = self._first_stage(features, proposals, sizes)
         class_loss, box_loss = fastrcnn_loss(logits, predicted, labels, changes)
         losses |= {"first_classifier": class_loss, "first_box_reg": box_loss}
-        boxes = self._best_boxes(logits, predicted, proposals)
         # of the second stage: loss_classifier, loss_box_reg
         return losses | self.crop_heads(pixels, boxes, sizes, targets)[1]
 
     def _first_stage(
         self, features: dict[str, Tensor], proposals: list[Tensor], sizes: list[tuple[int, int]]
-    ) -> tuple[Tensor, Tensor]:
-        """Return logits (R, 1 + classes) and changes (R, 4 * (1 + classes)) of all proposals."""
-        rois = self.roi_heads.box_roi_pool(features, proposals, sizes)
-        return self.roi_heads.box_predictor(self.roi_heads.box_head(rois))
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return logits (R, 1 + classes) and changes (R, 4 * (1 + classes)) of all proposals.
 
-    def _best_boxes(self, logits: Tensor, changes: Tensor, proposals: list[Tensor]) -> list[Tensor]:
-        """Return each proposal, refined as its most probable digit, (n, 4) for each scene."""
+        And for each scene its proposals (n, 4), each refined as its most probable digit.
+        """
+        rois = self.roi_heads.box_roi_pool(features, proposals, sizes)
+        logits, changes = self.roi_heads.box_predictor(self.roi_heads.box_head(rois))
         # float: bfloat16 has no digits left for fractions of a pixel
         boxes = self.roi_heads.box_coder.decode(changes.detach().float(), proposals)
         digits = 1 + logits[:, 1:].argmax(dim=1)
         boxes = boxes[torch.arange(len(boxes), device=boxes.device), digits]
-        return list(boxes.split([len(scene) for scene in proposals]))
+        return logits, changes, list(boxes.split([len(scene) for scene in proposals]))
 
     @torch.no_grad()
     def classify(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -264,8 +263,7 @@ class DigitDetector(FasterRCNN):
         scenes = normalised(center_crop(images, [self.side, self.side]))
         features = {"0": self.backbone(scenes.tensors)}
         proposals, _ = self.rpn(scenes, features)
-        logits, changes = self._first_stage(features, proposals, scenes.image_sizes)
-        boxes = self._best_boxes(logits, changes, proposals)
+        logits, _, boxes = self._first_stage(features, proposals, scenes.image_sizes)
         counts = [len(scene) for scene in boxes]
         scores = digit_scores(logits).split(counts)
         best = [scene.argmax() for scene in scores]
