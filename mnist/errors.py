@@ -6,17 +6,13 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import NoReturn
 
 # What the system refuses because of the user's disk or rights.
 REFUSALS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 class UserError(Exception):
-    """Something that the user can fix.
-
-    The message is one line that says what is wrong, where, and how to fix it.
-    """
+    """What a user can fix; the message says in one line what is wrong, where, and how to fix it."""
 
 
 class SourceError(Exception):
@@ -28,26 +24,21 @@ def run(main: Callable[[], None], name: str | None = None) -> None:
 
     Exits with 1 after a `UserError` or where the system refuses a file, with 130 after Ctrl-C and
     with 143 after SIGTERM. Any other exception is a bug of this project and keeps its traceback.
-
-    Args:
-        name: what the line starts with; by default the name of the script.
+    The line starts with `name`, by default that of the script.
     """
     name = name or Path(sys.argv[0]).stem
     # SIGTERM unwinds the stack as Ctrl-C does, so that half-written files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        main()
+        return main()
     except UserError as error:
-        _stop(f"{name}: {error}", 1)
+        message, code = str(error), 1
     except KeyboardInterrupt:
-        _stop(f"{name}: interrupted; no half-written file is left. Run the same again.", 130)
+        message, code = "interrupted; no half-written file is left. Run the same again.", 130
     except OSError as error:
         if error.errno not in REFUSALS:
             raise
         file = f"{error.filename}: " if error.filename else ""
-        _stop(f"{name}: {file}{os.strerror(error.errno)}; fix this and run again.", 1)
-
-
-def _stop(message: str, code: int) -> NoReturn:
-    print(message, file=sys.stderr)
+        message, code = f"{file}{os.strerror(error.errno)}; fix this and run again.", 1
+    print(f"{name}: {message}", file=sys.stderr)
     sys.exit(code)

@@ -36,6 +36,15 @@ def test_numbers_that_dvc_writes_as_text_are_numbers(
     assert value == 1e-5
 
 
+def test_names_of_classes_and_the_list_of_models_are_free(
+    tmp_path: Path, committed: dict[str, Any]
+) -> None:
+    put(committed, "data.classes", ["0.5", "T-shirt"])
+    put(committed, "models", ["vit", "cnn"])
+    params = load(tmp_path, committed)
+    assert (params.data.classes, params.models) == (["0.5", "T-shirt"], ["vit", "cnn"])
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -49,7 +58,7 @@ def test_numbers_that_dvc_writes_as_text_are_numbers(
         ("cnn.strides", [2, 1, 0, 1], "cnn.strides[2] = 0"),
         ("frcnn.crop_size", 27, "frcnn.crop_size = 27"),
         ("frcnn.crops_per_scene", 1, "frcnn.crops_per_scene = 1"),
-        ("frcnn.scenes.digits_min", 9, "digits_min = 9 is more than digits_max = 5"),
+        ("frcnn.scenes.digits_min", 9, "frcnn.scenes: digits_min = 9 is more than 5"),
         ("vgg16.weights", "none", "frozen_blocks = 2 would keep random weights"),
         ("vit.patch_size", 5, "patch_size = 5 does not divide 28"),
         ("vit.heads", 7, "dim = 160 is not divisible by heads = 7"),

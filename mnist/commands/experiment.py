@@ -19,17 +19,11 @@ AUTHOR = {
 
 
 def run_experiment(name: str, settings: Mapping[str, object], *targets: str) -> str:
-    """Run the stages in a copy of the repository; no file of the workspace changes.
+    """Run `targets`, by default all stages, in a copy of the repository.
 
-    DVC keeps the models in its cache, and everything else in a commit that is on no branch.
-
-    Args:
-        name: of the experiment; an older one of this name is replaced.
-        settings: replace values of params.yaml; such as {"vit.epochs": 20}.
-        targets: the stages to run, with those that they depend on; by default all.
-
-    Returns:
-        The git reference of that commit.
+    `settings` replace values of params.yaml, such as {"vit.epochs": 20}. DVC keeps the models in
+    its cache, and everything else in a commit on no branch, whose git reference is returned. An
+    older experiment of this name is replaced.
 
     Raises:
         UserError: DVC failed; its own message is above. Or it cannot run experiments here.

@@ -16,8 +16,6 @@ from threading import Thread
 from mnist.commands import require_git
 from mnist.errors import UserError
 
-Process = subprocess.Popen[bytes]
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=int, required=True, help="stages at a time")
@@ -34,19 +32,28 @@ def main(arguments: argparse.Namespace) -> None:
             names = {s.addressing: {n.addressing for n in graph.successors(s)} for s in graph}
     except DvcException as error:
         raise UserError(f"DVC cannot read the stages: {' '.join(str(error).split())}") from None
+    # A thread that waits sleeps; by default it keeps a core busy, which others need here.
+    environment = {"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONUNBUFFERED": "1"}
     # A shell lets what it runs in the background, and so the stages, ignore Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     sorter = TopologicalSorter(names)
     sorter.prepare()
     waiting: list[str] = []
-    running: dict[str, Process] = {}
+    running: dict[str, subprocess.Popen[bytes]] = {}
     ended: SimpleQueue[str] = SimpleQueue()
     try:
         while sorter.is_active():
             waiting += sorter.get_ready()
             while waiting and len(running) < max(1, arguments.jobs):
                 stage = waiting.pop(0)
-                running[stage] = _start(stage)
+                running[stage] = subprocess.Popen(
+                    # DVC's lock is held while it reads and writes files, not in a computation.
+                    ["dvc", "--wait-for-lock", "repro", "--single-item", stage],  # noqa: S607
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT,
+                    start_new_session=True,  # to end the stage together with DVC
+                    env=environment,
+                )
                 Thread(target=_print_output, args=(stage, running[stage], ended)).start()
             stage = ended.get()
             if running.pop(stage).wait() != 0:
@@ -61,19 +68,7 @@ def main(arguments: argparse.Namespace) -> None:
             process.wait()
 
 
-def _start(stage: str) -> Process:
-    return subprocess.Popen(
-        # DVC locks the repository while it reads and writes files, not while a stage computes.
-        ["dvc", "--wait-for-lock", "repro", "--single-item", stage],  # noqa: S607
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,  # to end the stage together with DVC
-        # A thread that waits sleeps; by default it keeps a core busy, which others need here.
-        env={"OMP_WAIT_POLICY": "PASSIVE"} | os.environ | {"PYTHONUNBUFFERED": "1"},
-    )
-
-
-def _print_output(stage: str, process: Process, ended: SimpleQueue[str]) -> None:
+def _print_output(stage: str, process: subprocess.Popen[bytes], ended: SimpleQueue[str]) -> None:
     """Print each line behind the name of its stage; put the name into `ended` after the last."""
     for line in process.stdout or ():
         # A progress bar goes back to the start of its line; only its last state is printed.

@@ -30,7 +30,6 @@ SHOWN_FORMATS = (".png", ".jpg", ".pdf", ".svg")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of the command to `parser`."""
     parser.add_argument("pictures", nargs="+", metavar="PICTURE", help="a file, a folder or -")
     add_models_argument(parser)
     parser.add_argument("--json", action="store_true", help="write JSON, with all probabilities")
@@ -38,13 +37,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    """Print what each model reads in each picture."""
     import torch
 
     from mnist.device import pick_device
     from mnist.models import registry
     from mnist.params import load_params
-    from mnist.recognition.recognize import read, read_calibration
+    from mnist.recognition.recognize import read
 
     if arguments.show and arguments.show.suffix not in SHOWN_FORMATS:
         raise UserError(f"--show {arguments.show} must end in {', '.join(SHOWN_FORMATS)}.")
@@ -52,17 +50,22 @@ def main(arguments: argparse.Namespace) -> None:
     # `set_up` would ask for deterministic algorithms, and PyTorch import its compiler for that.
     device = pick_device(params.runtime.device)
     torch.set_num_threads(params.runtime.threads)
-    models, calibrations = {}, {}
+    models, details = {}, {}
     for name in arguments.models:
         models[name] = registry.load(name, Path(f"models/{name}.safetensors")).to(device)
-        calibrations[name] = read_calibration(Path(f"metrics/details/{name}.json"))
+        path = Path(f"metrics/details/{name}.json")
+        details[name] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     readings: list[tuple[str, Reading]] = []
     results: list[dict[str, Any]] = []
+    errors: list[str] = []
     for name in _files(arguments.pictures):
         try:
-            reading = read(_content(name), name, models, calibrations, device)
-        except UserError as error:
-            results.append({"picture": name, "error": str(error)})
+            content = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+            reading = read(content, name, models, details, device)
+        except (OSError, UserError) as error:
+            reason = getattr(error, "strerror", None)
+            errors.append(f"{name} cannot be read: {reason}." if reason else str(error))
+            results.append({"picture": name, "error": errors[-1]})
             text = f"{name}: not read"
         else:
             readings.append((name, reading))
@@ -77,7 +80,6 @@ def main(arguments: argparse.Namespace) -> None:
         from mnist.recognition.annotate import annotate  # importing matplotlib takes a second
 
         annotate(readings, params.data.classes, arguments.show)
-    errors = [result["error"] for result in results if "error" in result]
     if errors:
         lines = [f"predict: {len(errors)} of {len(results)} not read:", *errors]
         print("\n  ".join(lines), file=sys.stderr)
@@ -111,12 +113,3 @@ def _files(pictures: list[str]) -> list[str]:
         found = [str(file) for file in files if file.suffix.lower() in suffixes]
         names += found or [picture]
     return names
-
-
-def _content(name: str) -> bytes:
-    if name == "-":
-        return sys.stdin.buffer.read()
-    try:
-        return Path(name).read_bytes()
-    except OSError as error:
-        raise UserError(f"{name} cannot be read: {error.strerror}.") from None

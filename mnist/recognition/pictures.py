@@ -23,7 +23,6 @@ MIN_CONTRAST = 0.15  # between ink and paper, both 0..1
 MAX_DIGITS = 100
 MIN_SIZE = 0.2  # relative to the largest digit; what is smaller is dirt
 RANGES = (1, 255, 4095, 65535)  # white, in floats and in 8, 12 and 16 bits
-TIFF = (b"II*\0", b"MM\0*")  # how the files start
 
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are the first pixels outside"""
@@ -39,17 +38,15 @@ def open_picture(content: bytes, name: str) -> tuple[np.ndarray, float]:
         which the picture was reduced for that.
 
     Raises:
-        UserError: the content is not a picture, is damaged, or is in a format that is not read.
+        UserError: the content is damaged, or in a format that is not read.
     """
     try:
         upright = _decode(content)
-    except UnidentifiedImageError:
+    except Exception:  # Pillow and tifffile raise many kinds for damaged files
         raise UserError(
-            f"{name} is not a picture that can be read (HEIC, SVG and PDF are not); "
-            "save it as PNG or JPEG."
+            f"{name} is damaged, too large, or no picture that can be read (HEIC, SVG and PDF are "
+            "not); save it as PNG or JPEG."
         ) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise UserError(f"{name} cannot be read as a picture: {error}") from None
     width = upright.width
     upright.thumbnail((MAX_SIDE, MAX_SIDE))
     shade = np.asarray(upright.convert("RGB").convert("L"), dtype=np.float32) / 255
@@ -68,13 +65,8 @@ def _decode(content: bytes) -> Image.Image:
                 upright = _to_8_bits(np.asarray(upright))
             return upright.convert("RGBA")
     except UnidentifiedImageError:
-        if content[:4] not in TIFF:
-            raise
-    # Pillow does not read all TIFF files of floats that scikit-image writes.
-    try:
+        # Pillow does not read all TIFF files of floats that scikit-image writes.
         return _to_8_bits(tifffile.imread(io.BytesIO(content), key=0)).convert("RGBA")
-    except Exception as error:  # tifffile raises many kinds for damaged files
-        raise ValueError(error) from None
 
 
 def _to_8_bits(values: np.ndarray) -> Image.Image:
@@ -125,9 +117,8 @@ def find_digits(strokes: np.ndarray) -> list[Box]:
     """
     gap = max(1, max(strokes.shape) // 100)
     labels, _ = ndimage.label(ndimage.binary_dilation(strokes, iterations=gap))
-    boxes: list[Box] = []
-    for rows, columns in ndimage.find_objects(labels * strokes):
-        boxes.append((columns.start, rows.start, columns.stop, rows.stop))
+    objects = ndimage.find_objects(labels * strokes)
+    boxes: list[Box] = [(x.start, y.start, x.stop, y.stop) for y, x in objects]
     largest = max(max(right - left, bottom - top) for left, top, right, bottom in boxes)
     boxes = [b for b in boxes if max(b[2] - b[0], b[3] - b[1]) >= MIN_SIZE * largest]
     digits: list[Box] = []
@@ -146,29 +137,25 @@ def union_box(boxes: Sequence[Box]) -> Box:
     return min(lefts), min(tops), max(rights), max(bottoms)
 
 
-def to_mnist(ink: np.ndarray, box: Box) -> np.ndarray:
-    """Turn the ink in `box` into a digit as MNIST has them: uint8 (28, 28).
+def to_mnist(ink: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
+    """Turn the ink, float32 (H, W) in 0..1, in `box` into a digit as MNIST has them.
 
-    Args:
-        ink: float32 (H, W) in 0..1.
+    A detector's box may lie partly outside. Returns uint8 (28, 28), all 0 where there is no ink.
     """
-    left, top, right, bottom = box
-    longest = max(right - left, bottom - top)
-    sides = (right - left, bottom - top)
-    width, height = (max(1, math.floor(BOX * side / longest + 0.5)) for side in sides)
-    cut = Image.fromarray(ink[top:bottom, left:right])
-    digit = np.asarray(cut.resize((width, height), Image.Resampling.BILINEAR))
-    digit = digit / max(float(digit.max()), 1e-6)
+    left, top = (max(0, math.floor(edge)) for edge in box[:2])
+    right, bottom = (max(0, math.ceil(edge)) for edge in box[2:])
+    cut = ink[top:bottom, left:right]
     image = np.zeros((SIDE, SIDE), dtype=np.float32)
-    mass = digit.sum()
-    # The centre of mass comes to the middle, rounded as in MNIST, where it lies 14.0 to 15.0 pixels
-    # from the edge in every digit. The digit stays inside the image.
-    corner = []
-    for axis, extent in ((1, height), (0, width)):
-        centre = float((digit.sum(axis=axis) * (np.arange(extent) + 0.5)).sum() / mass)
-        corner.append(min(max(math.ceil(SIDE / 2 - centre), 0), SIDE - extent))
-    top, left = corner
-    image[top : top + height, left : left + width] = digit
+    if cut.any():
+        longest = max(cut.shape)
+        height, width = (max(1, math.floor(BOX * side / longest + 0.5)) for side in cut.shape)
+        resized = Image.fromarray(cut).resize((width, height), Image.Resampling.BILINEAR)
+        digit = np.asarray(resized)
+        # The centre of mass comes to the middle, rounded as in MNIST, where it lies 14.0 to 15.0
+        # pixels from the edge in every digit. The digit stays inside the image.
+        corner = np.ceil(SIDE / 2 - 0.5 - np.array(ndimage.center_of_mass(digit))).astype(int)
+        top, left = corner.clip(0, SIDE - np.array(digit.shape))
+        image[top : top + height, left : left + width] = digit / digit.max()
     return np.floor(image * 255 + 0.5).astype(np.uint8)
 
 

@@ -1,12 +1,9 @@
 """Read a picture of handwriting with every model."""
 
 import copy
-import json
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -31,15 +28,6 @@ if TYPE_CHECKING:
 MARGIN = 22  # pixels of paper on each side, as around one digit in the middle of a 64x64 scene
 
 
-class Calibration(NamedTuple):
-    """What stage `evaluate` chose on the validation digits for a model."""
-
-    temperature: float = 1
-    """by which the logits are divided"""
-    least_confidence: float = 0
-    """a picture whose calibrated confidence is lower is unlike a digit"""
-
-
 @dataclass(frozen=True)
 class Digit:
     """A digit as one model reads it."""
@@ -49,7 +37,7 @@ class Digit:
     confidence: float
     """0..1: a classifier's calibrated probability, or the score of a detector's box"""
     unlike: bool
-    """whether it is unlike the digits that the model was trained on"""
+    """whether its calibrated probability is below the limit that stage `evaluate` chose"""
     box: tuple[int, ...]
     """left, top, right, bottom in pixels of the file"""
     probabilities: list[float]
@@ -70,26 +58,19 @@ class Reading:
     """of each model; a detector sees the whole picture, and may find more or fewer than n"""
 
 
-def read_calibration(path: Path) -> Calibration:
-    """Read metrics/details/<model>.json; without the file, nothing is scaled or marked."""
-    if not path.exists():
-        return Calibration()
-    details = json.loads(path.read_text(encoding="utf-8"))
-    return Calibration(details["temperature"], details["least_confidence"])
-
-
 def read(
     content: bytes,
     name: str,
     models: Mapping[str, Any],
-    calibrations: Mapping[str, Calibration],
+    details: Mapping[str, Mapping[str, Any]],
     device: torch.device,
 ) -> Reading:
     """Read a picture with each of `models`, by name; they are put into inference mode.
 
     Args:
-        content: the bytes of the picture's file.
         name: of the picture, for error messages.
+        details: of each model, what metrics/details/<model>.json holds; with {}, the logits are not
+            scaled and no digit is marked as unlike.
 
     Raises:
         UserError: the content is not a picture, is blank, or shows too many marks.
@@ -99,46 +80,35 @@ def read(
     images = np.stack([to_mnist(ink, box) for box in boxes])
     digits: dict[str, list[Digit]] = {}
     for model_name, model in models.items():
-        calibration = calibrations[model_name]
         if registry.detects(model_name):
             digits[model_name] = []
             for box, digit, score in detect(model, ink, boxes, device):
                 # The model is calibrated for single digits.
-                image = torch.from_numpy(cut_out(ink, box)[None]).to(device)
+                image = torch.from_numpy(to_mnist(ink, box)[None]).to(device)
                 logits, _ = classify_digits(model, image, 1)
-                alone = _to_digit(logits[0], calibration, box, reduced)
+                alone = _to_digit(logits[0], details[model_name], box, reduced)
                 digits[model_name].append(replace(alone, digit=digit, confidence=score))
         else:
             logits = predict_logits(model, torch.from_numpy(images).to(device), len(images))
             digits[model_name] = [
-                _to_digit(row, calibration, box, reduced)
+                _to_digit(row, details[model_name], box, reduced)
                 for row, box in zip(logits, boxes, strict=True)
             ]
     return Reading(picture, reduced, images, digits)
 
 
 def _to_digit(
-    logits: Tensor, calibration: Calibration, box: tuple[float, ...], reduced: float
+    logits: Tensor, details: Mapping[str, Any], box: tuple[float, ...], reduced: float
 ) -> Digit:
-    probabilities = (logits.cpu().double() / calibration.temperature).softmax(dim=0)
+    probabilities = (logits.cpu().double() / details.get("temperature", 1)).softmax(dim=0)
     confidence, digit = probabilities.max(dim=0)
     return Digit(
         digit=int(digit),
         confidence=float(confidence),
-        unlike=float(confidence) < calibration.least_confidence,
+        unlike=float(confidence) < details.get("least_confidence", 0),
         box=tuple(round(edge / reduced) for edge in box),
         probabilities=probabilities.tolist(),
     )
-
-
-def cut_out(ink: np.ndarray, box: tuple[float, ...]) -> np.ndarray:
-    """Turn the ink in the box of a detector into uint8 (28, 28); all 0 where there is no ink."""
-    left, top = (max(0, math.floor(edge)) for edge in box[:2])
-    right, bottom = (max(0, math.ceil(edge)) for edge in box[2:])
-    digit = ink[top:bottom, left:right]
-    if not digit.any():
-        return np.zeros((28, 28), dtype=np.uint8)
-    return to_mnist(digit, (0, 0, digit.shape[1], digit.shape[0]))
 
 
 @torch.inference_mode()

@@ -10,19 +10,12 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from mnist.files import write_json
 from mnist.models import frcnn
 from mnist.models.frcnn import DigitDetector
 from mnist.params import Params
 from mnist.recognition.annotate import annotate
 from mnist.recognition.pictures import find_ink, to_mnist
-from mnist.recognition.recognize import (
-    Calibration,
-    Reading,
-    cut_out,
-    read,
-    read_calibration,
-)
+from mnist.recognition.recognize import Reading, read
 from tests.recognition.test_pictures import smooth
 
 CPU = torch.device("cpu")
@@ -69,10 +62,9 @@ def finder(committed: dict) -> DigitDetector:
 
 
 def read_all(
-    content: bytes, models: dict[str, nn.Module], calibration: Calibration | None = None
+    content: bytes, models: dict[str, nn.Module], details: dict[str, float] | None = None
 ) -> Reading:
-    calibrations = dict.fromkeys(models, calibration or Calibration())
-    return read(content, "test", models, calibrations, CPU)
+    return read(content, "test", models, dict.fromkeys(models, details or {}), CPU)
 
 
 def page_of(*which: int) -> bytes:
@@ -110,17 +102,18 @@ def test_boxes_are_in_pixels_of_the_file(
 
 
 def test_calibrated_confidence_below_the_limit_is_unlike_a_digit(
-    nearest: Nearest, finder: DigitDetector, tmp_path: Path
+    nearest: Nearest, finder: DigitDetector
 ) -> None:
     models: dict[str, nn.Module] = {"cnn": nearest, "frcnn": finder}
     page = page_of(7)
 
     def unlike(temperature: float, least: float) -> list[bool]:
-        digits = read_all(page, models, Calibration(temperature, least)).digits
+        details = {"temperature": temperature, "least_confidence": least}
+        digits = read_all(page, models, details).digits
         return [digits[model][0].unlike for model in models]
 
     sure, less_sure = (
-        read_all(page, models, Calibration(temperature)).digits["cnn"][0].confidence
+        read_all(page, models, {"temperature": temperature}).digits["cnn"][0].confidence
         for temperature in (1, 2)
     )
     middle = (sure + less_sure) / 2
@@ -130,18 +123,13 @@ def test_calibrated_confidence_below_the_limit_is_unlike_a_digit(
     assert unlike(1, 1.1) == [True, True]
     assert unlike(1, 0) == [False, False]
 
-    path = tmp_path / "cnn.json"
-    assert read_calibration(path) == Calibration(1, 0)
-    write_json(path, {"temperature": 0.5, "least_confidence": 0.9, "parameters": 3})
-    assert read_calibration(path) == Calibration(0.5, 0.9)
-
 
 def test_a_box_is_cut_out_as_far_as_it_lies_in_the_picture() -> None:
     ink = np.zeros((50, 60), dtype=np.float32)
     ink[10:30, 40:60] = 1
-    assert (cut_out(ink, (40.4, 9.6, 66.0, 30.2)) == 255).sum() > 300
-    assert not cut_out(ink, (0.0, 0.0, 30.0, 50.0)).any()
-    assert not cut_out(ink, (-30.0, -9.0, -3.0, -2.0)).any()
+    assert (to_mnist(ink, (40.4, 9.6, 66.0, 30.2)) == 255).sum() > 300
+    assert not to_mnist(ink, (0.0, 0.0, 30.0, 50.0)).any()
+    assert not to_mnist(ink, (-30.0, -9.0, -3.0, -2.0)).any()
 
 
 def test_a_page_of_digits_keeps_its_size_and_does_not_change_the_next_picture(
