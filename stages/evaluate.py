@@ -10,11 +10,10 @@ from mnist.data.arrays import load_arrays
 from mnist.data.checksums import is_mnist
 from mnist.device import set_up
 from mnist.errors import run
-from mnist.evaluation.calibration import fit_temperature, reliability_csv, score
+from mnist.evaluation import calibration
 from mnist.evaluation.examples import describe
 from mnist.evaluation.predict import count_flops, predict, predictions_csv
 from mnist.evaluation.robustness import choose_digits, classify_corrupted, robustness_csv
-from mnist.evaluation.unlike import least_confidence
 from mnist.files import round_numbers, sha256, write_json, write_text
 from mnist.models import registry
 from mnist.params import load_params
@@ -39,13 +38,13 @@ def main() -> None:
     # The temperature is fitted on the validation split: what is tuned never sees the test split.
     validation, targets = load_arrays(Path("data/mnist/validation.npz"), device)
     logits = predict(model, validation, batch_size).logits
-    temperature = fit_temperature(logits, targets.cpu().numpy())
+    temperature = calibration.fit_temperature(logits, targets.cpu().numpy())
 
     images, targets = load_arrays(Path("data/mnist/test.npz"), device)
     labels = targets.cpu().numpy()
     predictions = predict(model, images, batch_size)
-    metrics, bins = score(predictions, labels, temperature, settings.calibration_bins)
-    metrics["least_confidence"] = least_confidence(logits, temperature)
+    metrics, bins = calibration.score(predictions, labels, temperature, settings.calibration_bins)
+    metrics["least_confidence"] = calibration.least_confidence(logits, temperature)
     metrics["parameters"] = sum(parameter.numel() for parameter in model.parameters())
     metrics["flops"] = count_flops(model, images[:1])
     metrics["file_bytes"] = path.stat().st_size
@@ -74,7 +73,7 @@ def main() -> None:
     write_json(f"metrics/test/{name}.json", headline)
     write_json(f"metrics/details/{name}.json", metrics)
     write_text(f"metrics/predictions/{name}.csv", predictions_csv(labels, predictions))
-    write_text(f"metrics/reliability/{name}.csv", reliability_csv(bins))
+    write_text(f"metrics/reliability/{name}.csv", calibration.reliability_csv(bins))
     write_text(f"metrics/robustness/{name}.csv", robustness_csv(correct))
     write_json(f"metrics/examples/{name}.json", shown)
 

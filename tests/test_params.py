@@ -25,12 +25,6 @@ def put(values: dict[str, Any], key: str, value: object) -> dict[str, Any]:
     return values
 
 
-def test_the_committed_file_is_valid() -> None:
-    params = load_params()
-    assert params.models == ["cnn", "frcnn", "vgg16", "alexnet", "vit"]
-    assert len(params.data.classes) == 10
-
-
 @pytest.mark.parametrize("key", ["cnn.lr", "cnn.head_lr", "cnn.augmentation.scale"])
 def test_numbers_that_dvc_writes_as_text_are_numbers(
     tmp_path: Path, committed: dict[str, Any], key: str
@@ -57,16 +51,10 @@ def test_names_of_classes_and_the_list_of_models_are_free(
         ("cnn.lrate", 0.1, "cnn.lrate is not a known key"),
         ("epochs", 3, "epochs is not a known key"),
         ("cnn.lr", "fast", "cnn.lr = 'fast'"),
-        ("cnn.lr", True, "cnn.lr = True"),
         ("cnn.lr", float("nan"), "cnn.lr = nan"),
         ("cnn.epochs", 0, "cnn.epochs = 0: input should be greater than 0"),
-        ("cnn.batch_size", 1.5, "cnn.batch_size = 1.5"),
-        ("cnn.dropout", 1, "cnn.dropout = 1: input should be less than 1"),
         ("cnn.optimizer", "adam", "'adamw' or 'sgd'"),
-        ("cnn.head_lr", 0, "cnn.head_lr = 0"),
         ("vit.hard_example_mining", 0.5, "vit.hard_example_mining = 0.5"),
-        ("vit.ema_decay", 1, "vit.ema_decay = 1"),
-        ("cnn.augmentation.rotate", 200, "cnn.augmentation.rotate = 200"),
         ("cnn.strides", [2, 1, 0, 1], "cnn.strides.2 = 0"),
         ("frcnn.crop_size", 27, "frcnn.crop_size = 27"),
         ("frcnn.crops_per_scene", 1, "frcnn.crops_per_scene = 1"),
@@ -74,18 +62,12 @@ def test_names_of_classes_and_the_list_of_models_are_free(
         ("vgg16.weights", "none", "frozen_blocks = 2 would keep random weights"),
         ("vit.patch_size", 5, "patch_size = 5 does not divide 28"),
         ("vit.heads", 7, "dim = 160 is not divisible by heads = 7"),
-        ("vit.pool", "max", "'class' or 'mean'"),
-        ("data.sources", ["ftp"], "data.sources.0 = 'ftp'"),
         ("data.classes", ["only"], "data.classes"),
         ("data.classes", [0, 1], "data.classes.0 = 0"),
         ("seed", 2**32, "seed = 4294967296"),
-        ("precision", "float16", "precision = 'float16'"),
-        ("portable", 1, "portable = 1"),
         ("models", [], "models = []"),
         ("models", ["cnn", "evaluate"], "models: 'evaluate' is unknown"),
         ("models", ["cnn", "cnn"], "models: 'cnn' is unknown or there twice"),
-        ("evaluate.corrupted_digits", 0, "evaluate.corrupted_digits = 0"),
-        ("runtime.device", "gpu", "runtime.device = 'gpu'"),
     ],
 )
 def test_a_wrong_value_is_refused_by_name_in_one_line(

@@ -22,8 +22,7 @@ def random_affine(
     """Draw one rotation, scaling, shear and shift per image, each uniformly in -limit to +limit.
 
     Args:
-        count: number of images.
-        side: of the images, in pixels.
+        side: of the `count` images, in pixels.
         generator: on the CPU, so that the numbers do not depend on the device of the images.
         rotate, scale, shear, translate: the limits, in degrees, as a share of the size, as the
             horizontal shift of a row per row of height, and in pixels.
@@ -47,8 +46,7 @@ def random_affine(
 def warp(images: Tensor, matrices: Tensor, interpolation: Literal["bilinear", "bicubic"]) -> Tensor:
     """Resample float images (N, C, H, W) by matrices (N, 2, 3); outside is 0.
 
-    Args:
-        images: in 0..1 for bicubic interpolation, which blurs less; in any range for bilinear.
+    Bicubic interpolation, which blurs less, takes images in 0..1; bilinear in any range.
     """
     matrices = matrices.to(images.device, non_blocking=True)
     grid = F.affine_grid(matrices, list(images.shape), align_corners=False)

@@ -26,10 +26,7 @@ def read_split(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.n
             belong together.
     """
     images_path, labels_path = (folder / name for name in NAMES[split])
-    images, labels = _read(images_path, "images", 3), _read(labels_path, "labels", 1)
-    if images.shape[1:] != (28, 28):
-        height, width = images.shape[1:]
-        raise UserError(f"{images_path} holds images of {height}x{width} pixels, not 28x28.")
+    images, labels = _read(images_path, (28, 28)), _read(labels_path, ())
     if labels.max() >= classes:
         first = int(np.argmax(labels >= classes))
         raise UserError(
@@ -43,15 +40,15 @@ def read_split(folder: Path, split: str, classes: int) -> tuple[np.ndarray, np.n
     return images, labels
 
 
-def _read(path: Path, kind: str, dimensions: int) -> np.ndarray:
+def _read(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     try:
         # From memory, a wrong size in the header cannot ask for more than the file has.
         array = idx2numpy.convert_from_string(path.read_bytes())
     except (FileNotFoundError, idx2numpy.FormatError, OverflowError) as error:
         raise UserError(f"{path} is missing, damaged or not an IDX file: {error}.") from None
-    if array.dtype != np.uint8 or array.ndim != dimensions or array.size == 0:
+    if array.dtype != np.uint8 or array.size == 0 or array.ndim == 0 or array.shape[1:] != shape:
         raise UserError(
-            f"{path} holds {array.dtype} of shape {array.shape}, not {kind}: unsigned bytes of "
-            f"{dimensions} dimensions. Check that no two files are swapped."
+            f"{path} holds {array.dtype} of shape {array.shape}, not uint8 of shape "
+            f"{('N', *shape)}. Check that no two files are swapped."
         )
     return array

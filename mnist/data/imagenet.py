@@ -92,11 +92,8 @@ def read(path: Path) -> Backbone:
 
 def verify(backbone: Backbone, network: str) -> None:
     """Raise SourceError unless the numbers of the backbone are the published ones."""
-    try:
-        right = checksum(backbone, network) == CHECKSUMS[network]
-    except KeyError:  # other layers
-        right = False
-    if not right:
+    names = {f"{layer}.{part}" for layer in LAYERS[network] for part in ("weight", "bias")}
+    if backbone.keys() != names or checksum(backbone, network) != CHECKSUMS[network]:
         raise SourceError(f"the weights of {network} are not ImageNet's")
 
 
@@ -105,7 +102,7 @@ def checksum(backbone: Backbone, network: str) -> str:
     total = hashlib.sha256()
     for layer in LAYERS[network]:
         for part in ("weight", "bias"):
-            total.update(backbone[f"{layer}.{part}"].detach().cpu().numpy().tobytes())
+            total.update(backbone[f"{layer}.{part}"].numpy().tobytes())
     return total.hexdigest()
 
 

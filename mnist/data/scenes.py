@@ -61,8 +61,8 @@ def make_scenes(
     """Distribute the digits over scenes, in an order drawn from `generator`, and place them.
 
     Args:
-        images, labels: one split, uint8 (D, 28, 28) and int64 (D,), on the CPU.
-        rotate, shear: limits of the distortion, as of `random_affine`.
+        images, labels: uint8 (D, 28, 28) and int64 (D,), on the CPU.
+        rotate, shear: as of `random_affine`.
         number: of scenes at most; None: as many as there are digits for.
 
     A digit that finds no place is left out, and so is an image without ink.
@@ -107,7 +107,11 @@ def make_scenes(
         free &= tiles.amax(dim=(1, 2)) >= INK_THRESHOLD
         present[scenes, k] = free
         boxes[scenes, k] = (ink + shift.repeat(1, 2)) * free[:, None]
-        _paste(canvas, tiles[free], scenes[free], (shift + tile)[free])
+        # Where a tile and the scene both have ink, the brighter pixel stays.
+        x, y = (shift + tile)[free, :, None].unbind(1)
+        steps = torch.arange(tile)
+        where = scenes[free, None, None], (y + steps)[:, :, None], (x + steps)[:, None, :]
+        canvas[where] = torch.maximum(canvas[where], tiles[free])
 
     chosen = order[slots[present]]
     return Scenes(
@@ -120,14 +124,11 @@ def make_scenes(
 
 
 def ink_boxes(tiles: Tensor) -> Tensor:
-    """Return the tight box around the ink of each image, float (N, 4): left, top, right, bottom.
+    """Return the tight box around the ink of uint8 images (N, H, W), float (N, 4) as in `Scenes`.
 
     An edge lies where the grey value, interpolated between the centres of neighbouring pixels,
-    rises to INK_THRESHOLD. With whole pixels, one grey level could move a box by a pixel.
-
-    Args:
-        tiles: uint8 (N, H, W). A box is at least a pixel wide and high; an image without ink gets
-            the box of all of it.
+    rises to INK_THRESHOLD. With whole pixels, one grey level could move a box by a pixel. A box is
+    at least a pixel wide and high; an image without ink gets the box of all of it.
     """
     sides = []
     for profile in (tiles.amax(dim=1), tiles.amax(dim=2)):  # of columns, of rows
@@ -151,11 +152,9 @@ def _first_rise(profile: Tensor) -> Tensor:
 def _find_places(
     ink: Tensor, placed: Tensor, limits: SceneParams, generator: torch.Generator
 ) -> tuple[Tensor, Tensor]:
-    """Draw places for boxes until one overlaps little enough with those placed before.
+    """Draw places for the boxes `ink` (N, 4) that overlap little with those `placed` (N, k, 4).
 
-    Args:
-        ink: (N, 4), box of each digit in its own tile.
-        placed: (N, k, 4), boxes in the same scene; a box of zeros is none.
+    A box of zeros among those placed is none.
 
     Returns:
         int64 (N, 2), by how much to shift right and down; bool (N,), whether there was a place.
@@ -176,11 +175,3 @@ def _find_places(
     fits = (shared_area <= limits.overlap * smaller).all(dim=-1)
     first = fits.int().argmax(dim=1)
     return shifts[torch.arange(len(ink)), first].long(), fits.any(dim=1)
-
-
-def _paste(canvas: Tensor, tiles: Tensor, scenes: Tensor, corner: Tensor) -> None:
-    """Lay each tile over its scene in place; where both have ink, the brighter pixel stays."""
-    steps = torch.arange(tiles.shape[-1])
-    rows, columns = corner[:, 1:] + steps, corner[:, :1] + steps
-    where = scenes[:, None, None], rows[:, :, None], columns[:, None, :]
-    canvas[where] = torch.maximum(canvas[where], tiles)

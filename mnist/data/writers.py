@@ -15,10 +15,6 @@ FIRST_STUDENT = 2100
 
 
 def load_writers(split: str) -> np.ndarray:
-    """Return the writers of MNIST's digits, uint16 (N,).
-
-    Args:
-        split: "train", 60,000 digits, or "test", 10,000.
-    """
+    """Return who wrote the digits of the split "train" or "test", uint16 (N,)."""
     with np.load(WRITERS) as writers:
         return writers[split]

@@ -61,13 +61,10 @@ def mean_average_precision(found: Sequence[Detections], scenes: Scenes) -> dict[
     scores = metric.compute()
     # torchmetrics makes a single number of a list of one
     digits, each = (scores[key].reshape(-1).tolist() for key in ("classes", "map_per_class"))
-    return {key: scores[key].item() for key in ("map", "map_50", "map_75")} | {
-        "map_per_digit": {
-            str(d): score for d, score in zip(digits, each, strict=True) if score >= 0
-        },
-        "scenes": len(scenes.images),
-        "scene_digits": len(scenes.labels),
-    }
+    per_digit = {str(d): score for d, score in zip(digits, each, strict=True) if score >= 0}
+    counts = {"scenes": len(scenes.images), "scene_digits": len(scenes.labels)}
+    rates = {key: scores[key].item() for key in ("map", "map_50", "map_75")}
+    return rates | {"map_per_digit": per_digit} | counts
 
 
 def match_boxes(found: Detections, boxes: Tensor, labels: Tensor) -> Tensor:

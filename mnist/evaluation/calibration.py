@@ -15,6 +15,7 @@ from mnist.evaluation.metrics import classification_metrics, proper_scores
 from mnist.evaluation.predict import Predictions
 
 NULL_REPEATS = 1000
+UNLIKE_SHARE = 0.02  # of the validation digits, whose confidence lies below `least_confidence`
 
 
 @dataclass(frozen=True)
@@ -29,15 +30,9 @@ class Bin:
 
 
 def reliability(correct: np.ndarray, confidence: np.ndarray, bins: int) -> list[Bin]:
-    """Sort predictions by confidence and divide them into bins of equal mass.
-
-    Args:
-        correct: bool (N,), whether each prediction is correct.
-        confidence: (N,) its probability, 0..1.
-        bins: their number; sizes differ by one at most.
-    """
+    """Sort predictions by `confidence` (N,), 0..1, and divide them into bins of equal mass."""
     order = np.argsort(confidence, kind="stable")
-    parts = [part for part in np.array_split(order, bins) if len(part)]
+    parts = np.array_split(order, min(bins, len(order)))
     return [
         Bin(float(confidence[part].mean()), float(correct[part].mean()), len(part))
         for part in parts
@@ -58,8 +53,8 @@ def null_ece(confidence: np.ndarray, bins: int, seed: int = 0) -> np.ndarray:
     """
     random = np.random.default_rng(seed)
     confidence = np.sort(confidence)
-    parts = [part for part in np.array_split(np.arange(len(confidence)), bins) if len(part)]
-    starts = [part[0] for part in parts]
+    places = np.arange(len(confidence))
+    starts = [part[0] for part in np.array_split(places, min(bins, len(places)))]
     errors = []
     for _ in range(NULL_REPEATS):
         gaps = (random.random(len(confidence)) < confidence) - confidence
@@ -89,15 +84,21 @@ def fit_temperature(logits: np.ndarray, labels: np.ndarray) -> float:
     return float(np.exp(minimize_scalar(loss, bounds=(-3, 3), method="bounded").x))
 
 
+def least_confidence(logits: np.ndarray, temperature: float) -> float:
+    """Choose the calibrated confidence, 0..1, below which a picture is unlike a digit.
+
+    A network names a digit for every picture, also for a letter or noise. That a low probability
+    tells these apart is the baseline of Hendrycks and Gimpel (2017) for out-of-distribution
+    detection. Choose it on validation data: logits (N, classes).
+    """
+    confidence = softmax(logits / temperature, axis=1).max(axis=1)
+    return float(np.quantile(confidence, UNLIKE_SHARE))
+
+
 def score(
     predictions: Predictions, labels: np.ndarray, temperature: float, bins: int
 ) -> tuple[dict[str, Any], dict[str, list[Bin]]]:
-    """Score predictions, before and after dividing the logits by `temperature`.
-
-    Args:
-        labels: (N,) true classes.
-        temperature: fitted on other data.
-        bins: their number in the reliability diagram.
+    """Score predictions of the true classes `labels` (N,), before and after temperature scaling.
 
     Returns:
         Metrics by name, where `nll`, `brier` and `ece` are after temperature scaling and those

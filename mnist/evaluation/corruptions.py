@@ -7,9 +7,8 @@ here is our own. It makes these images, where MNIST-C's files hold theirs:
 - `shear`, `rotate` and `translate` draw a direction: the same images for the same direction.
 - All others draw more. Their random numbers differ, their distribution is the same.
 
-The libraries can differ in the last grey level: MNIST-C was made with scikit-image of 2019, and its
-`motion_blur` with ImageMagick, whose kernel is computed here. So accuracies can be compared with
-those published for MNIST-C, within the error of a sample of the 10,000 digits.
+Accuracies can be compared with those published for MNIST-C, within the error of a sample of the
+10,000 digits.
 """
 
 import itertools
@@ -31,11 +30,8 @@ def corrupt(images: np.ndarray, kind: str, seed: int) -> np.ndarray:
     """Corrupt each image; the random numbers depend on `seed` and `kind` only.
 
     Args:
-        images: uint8 (N, 28, 28).
+        images: uint8 (N, 28, 28); so are those that are returned.
         kind: a key of `CORRUPTIONS`.
-
-    Returns:
-        A new array of the same shape and type.
     """
     random = np.random.default_rng([seed, list(CORRUPTIONS).index(kind)])
     changed = CORRUPTIONS[kind](images / 255, random)

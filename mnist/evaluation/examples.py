@@ -21,10 +21,7 @@ def describe(
     predictions: Predictions,
     settings: EvaluateParams,
 ) -> dict[str, Any]:
-    """Collect the examples that the report shows of `model`.
-
-    Args:
-        images: uint8 test digits (N, 28, 28); labels: (N,).
+    """Collect the examples that the report shows of `model`, from uint8 digits (N, 28, 28).
 
     Returns:
         `misclassified`; `corruptions`, one digit clean and under each corruption, as base64; and
@@ -52,11 +49,7 @@ def to_base64(image: np.ndarray) -> str:
 def misclassified(
     images: np.ndarray, labels: np.ndarray, predictions: Predictions, max_count: int
 ) -> list[dict[str, Any]]:
-    """Describe up to `max_count` errors, those made with the greatest confidence first.
-
-    Args:
-        images: uint8 (N, 28, 28); they are kept as base64 of their 784 bytes.
-    """
+    """Describe up to `max_count` errors among uint8 images (N, 28, 28), most confident first."""
     predicted, confidence = predictions.predicted, predictions.probabilities.max(axis=1)
     wrong = np.flatnonzero(labels != predicted)
     wrong = wrong[np.argsort(-confidence[wrong], kind="stable")][:max_count]
@@ -72,11 +65,7 @@ def attention_examples(
 ) -> list[dict[str, Any]]:
     """Describe where the Vision Transformer attends: a correct digit per class, and ten errors.
 
-    Args:
-        images: uint8 (N, 28, 28).
-
-    Returns:
-        As `misclassified`, with the contribution of each patch, row by row, in `attention`.
+    `attention` has the contribution of each patch, row by row.
     """
     correct, wrong = np.flatnonzero(labels == predicted), np.flatnonzero(labels != predicted)
     _, first = np.unique(labels[correct], return_index=True)

@@ -4,14 +4,7 @@ from typing import Any
 
 import numpy as np
 from scipy.stats import binomtest
-from sklearn.metrics import (
-    accuracy_score,
-    brier_score_loss,
-    f1_score,
-    log_loss,
-    precision_score,
-    recall_score,
-)
+from sklearn.metrics import brier_score_loss, log_loss, precision_recall_fscore_support
 
 
 def classification_metrics(
@@ -29,14 +22,15 @@ def classification_metrics(
     """
     errors = int((labels != predicted).sum())
     interval = binomtest(len(labels) - errors, len(labels)).proportion_ci(0.95, method="wilson")
-    recalls = recall_score(labels, predicted, labels=range(classes), average=None, zero_division=0)
-    macro = {"labels": range(classes), "average": "macro", "zero_division": 0}
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        labels, predicted, labels=range(classes), zero_division=0
+    )
     return {
-        "accuracy": float(accuracy_score(labels, predicted)),
-        "f1_macro": float(f1_score(labels, predicted, **macro)),
-        "precision_macro": float(precision_score(labels, predicted, **macro)),
-        "recall_macro": float(recall_score(labels, predicted, **macro)),
-        "recall_per_digit": {str(digit): float(rate) for digit, rate in enumerate(recalls)},
+        "accuracy": float(np.mean(labels == predicted)),
+        "f1_macro": float(f1.mean()),
+        "precision_macro": float(precision.mean()),
+        "recall_macro": float(recall.mean()),
+        "recall_per_digit": {str(digit): float(rate) for digit, rate in enumerate(recall)},
         "errors": errors,
         "accuracy_ci95_low": float(interval.low),
         "accuracy_ci95_high": float(interval.high),
@@ -52,7 +46,4 @@ def proper_scores(labels: np.ndarray, probabilities: np.ndarray) -> dict[str, fl
     """
     classes = np.arange(probabilities.shape[1])
     brier = brier_score_loss(labels, probabilities, labels=classes, scale_by_half=False)
-    return {
-        "nll": float(log_loss(labels, probabilities, labels=classes)),
-        "brier": float(brier),
-    }
+    return {"nll": float(log_loss(labels, probabilities, labels=classes)), "brier": float(brier)}

@@ -25,8 +25,7 @@ def export_weights(model: nn.Module, images: Tensor) -> dict[str, Any]:
         probabilities that the model gives them as it is (`exact`) and with its weights rounded to
         8 bits (`rounded`), as on the page.
     """
-    rounded: Any = copy.deepcopy(model).eval()
-    _fold_normalisation(rounded.features)
+    rounded = copy.deepcopy(model).eval()
     layers = _round_layers(rounded)
     digits = images[:CHECKED]
     pixels = zlib.compress(digits.cpu().numpy().tobytes(), 9)
@@ -37,20 +36,14 @@ def export_weights(model: nn.Module, images: Tensor) -> dict[str, Any]:
     return {"mean": PIXEL_MEAN, "std": PIXEL_STD, "layers": layers, "check": check}
 
 
-def _fold_normalisation(layers: nn.Sequential) -> None:
-    """Put each batch normalisation into the convolution before it, where it is a factor."""
-    for i in range(len(layers) - 1):
-        convolution, normalisation = layers[i], layers[i + 1]
-        if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
-            layers[i] = fuse_conv_bn_eval(convolution, normalisation)
-            layers[i + 1] = nn.Identity()
-
-
 def _round_layers(model: Any) -> list[dict[str, Any]]:
     """Round the weights of all layers in place, and describe the layers."""
     layers: list[dict[str, Any]] = []
-    for layer in model.features:
+    for i, layer in enumerate(model.features):
         if isinstance(layer, nn.Conv2d):
+            # A batch normalisation is a factor of the convolution before it.
+            layer = model.features[i] = fuse_conv_bn_eval(layer, model.features[i + 1])
+            model.features[i + 1] = nn.Identity()
             kernel, stride, padding = layer.kernel_size[0], layer.stride[0], layer.padding[0]
             shape = {"kernel": kernel, "stride": stride, "padding": padding}
             layers.append({"kind": "convolution"} | shape | _round_weights(layer))

@@ -16,10 +16,7 @@ def choose_digits(count: int, labels: np.ndarray, seed: int) -> np.ndarray:
 def classify_corrupted(
     model: nn.Module, images: Tensor, labels: np.ndarray, seed: int, batch_size: int
 ) -> dict[str, np.ndarray]:
-    """Classify the same digits clean (`none`) and under each corruption.
-
-    Args:
-        images: uint8 (N, 28, 28); labels: (N,).
+    """Classify the same uint8 digits (N, 28, 28) clean (`none`) and under each corruption.
 
     Returns:
         Of each, bool (N,): which digits are classified correctly.
@@ -38,9 +35,6 @@ def robustness_csv(correct: dict[str, np.ndarray]) -> str:
 
     `wrong` lists which of the digits, from 0, are misclassified: they are the same digits in each
     row and for every model, so a reader can compare models digit by digit.
-
-    Args:
-        correct: as `classify_corrupted` returns it.
     """
     lines = ["corruption,severity,accuracy,digits,wrong"]
     for kind, hits in correct.items():

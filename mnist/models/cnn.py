@@ -4,7 +4,6 @@ The last feature maps are pooled over the whole image, so the classifier is one 
 whatever their size. Faster R-CNN has the same convolutions.
 """
 
-import math
 from typing import Any
 
 from torch import Tensor, nn
@@ -63,17 +62,12 @@ def make_convolutions(
     return nn.Sequential(*layers)
 
 
-def total_stride(lists: dict[str, Any]) -> int:
-    """Return how many pixels of the image lie between neighbours in the feature maps."""
-    return math.prod(lists["strides"]) * math.prod(lists["pools"])
-
-
 class CNN(nn.Module):
     """Maps grey images (N, 1, 28, 28) in 0..1 to logits (N, classes).
 
     Args:
         convolutions: the arguments of `make_convolutions`.
-        dropout: fraction of the pooled features that is dropped.
+        dropout: share of the pooled features that is dropped.
     """
 
     def __init__(self, *, convolutions: dict[str, Any], dropout: float, classes: int) -> None:

@@ -4,8 +4,6 @@ The convolutional backbone is torchvision's, so ImageNet weights fit it. The 100
 behind it, which holds most of the parameters of VGG16 and AlexNet, is dropped.
 """
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,12 +18,10 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def build_fine_tuned(
-    network: Literal["vgg16", "alexnet"], section: FineTunedParams, classes: int
-) -> "FineTunedNetwork":
-    """Build the network that a section of params.yaml describes, its frozen blocks frozen.
+def build_fine_tuned(network: str, section: FineTunedParams, classes: int) -> "FineTunedNetwork":
+    """Build the network that a section of params.yaml describes, with random weights.
 
-    The weights are random: the training stage puts ImageNet's into `backbone`.
+    Its first blocks are frozen: they learn nothing, so they cost a forward pass only.
     """
     architecture = {
         "network": network,
@@ -34,7 +30,12 @@ def build_fine_tuned(
         "classes": classes,
     }
     model = from_architecture(FineTunedNetwork, architecture)
-    model.freeze(section.frozen_blocks)
+    blocks = section.frozen_blocks
+    for layer in model.backbone:
+        if blocks == 0:
+            break
+        layer.requires_grad_(False)
+        blocks -= isinstance(layer, nn.MaxPool2d)  # a block ends in a max pooling
     return model
 
 
@@ -45,7 +46,7 @@ class FineTunedNetwork(nn.Module):
     need.
 
     Args:
-        network: the one whose backbone this is.
+        network: a key of `NETWORKS`.
         input_size: images are resized to this side in pixels.
         dropout: share of the head's inputs that is dropped.
     """
@@ -53,14 +54,7 @@ class FineTunedNetwork(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self,
-        *,
-        network: Literal["vgg16", "alexnet"],
-        input_size: int,
-        dropout: float,
-        classes: int,
-    ) -> None:
+    def __init__(self, *, network: str, input_size: int, dropout: float, classes: int) -> None:
         super().__init__()
         self.input_size = input_size
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(3, 1, 1), persistent=False)
@@ -71,22 +65,9 @@ class FineTunedNetwork(nn.Module):
         self.head = nn.Sequential(nn.Flatten(), nn.Dropout(dropout), nn.Linear(features, classes))
 
     def forward(self, images: Tensor) -> Tensor:
-        size = (self.input_size, self.input_size)
-        if images.shape[-2:] != size:
-            images = F.interpolate(images, size, mode="bilinear", align_corners=False)
+        images = F.interpolate(images, self.input_size, mode="bilinear")
         # A grey image in colour: three equal channels, each normalised as ImageNet's was.
         return self.head(self.backbone((images - self.mean) / self.std))
-
-    def freeze(self, blocks: int) -> None:
-        """Freeze the first `blocks` blocks of the backbone; a block ends in a max pooling.
-
-        Frozen layers need no gradient, so they cost a forward pass only.
-        """
-        for layer in self.backbone:
-            if blocks == 0:
-                break
-            layer.requires_grad_(False)
-            blocks -= isinstance(layer, nn.MaxPool2d)
 
 
 def make_backbone(network: str) -> nn.Sequential:

@@ -23,8 +23,9 @@ from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHe
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.roi_heads import RoIHeads, fastrcnn_loss
 from torchvision.ops import MultiScaleRoIAlign, roi_align
+from torchvision.transforms.functional import center_crop
 
-from mnist.models.cnn import convolution_lists, make_convolutions, total_stride
+from mnist.models.cnn import convolution_lists, make_convolutions
 from mnist.models.inference import PIXEL_MEAN, PIXEL_STD
 from mnist.models.linear import Linear
 from mnist.models.weights_io import from_architecture
@@ -52,7 +53,7 @@ def build(params: Params) -> "DigitDetector":
 class RoIAlign(MultiScaleRoIAlign):
     """RoI Align (He et al., 2017) on one feature map, of which a cell is `stride` pixels wide.
 
-    torchvision's own class guesses the stride and knows powers of two only.
+    torchvision's class guesses the stride, and knows powers of two only.
     """
 
     def __init__(self, output_size: int, stride: int) -> None:
@@ -61,14 +62,12 @@ class RoIAlign(MultiScaleRoIAlign):
         super().__init__(["0"], output_size, sampling_ratio=1)
         self.stride = stride
 
-    def forward(
-        self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]
-    ) -> Tensor:
+    def forward(self, x: dict[str, Tensor], boxes: list[Tensor], _: Any) -> Tensor:
         """Cut boxes (n, 4) in pixels out of x["0"] (N, C, H, W): (sum of n, C, cells, cells)."""
         return roi_align(x["0"], boxes, self.output_size, 1 / self.stride, self.sampling_ratio)
 
 
-class Crops(MultiScaleRoIAlign):
+class Crops(nn.Module):
     """Cuts the pixels of each box out of a scene, with a margin around it, in two views.
 
     In the first, the box is stretched to a square: its edges are always in the same places, which
@@ -77,28 +76,20 @@ class Crops(MultiScaleRoIAlign):
     """
 
     def __init__(self, size: int) -> None:
-        super().__init__(["0"], size, sampling_ratio=1)
+        super().__init__()
+        self.size = size
 
-    def forward(
-        self, x: dict[str, Tensor], boxes: list[Tensor], image_shapes: list[tuple[int, int]]
-    ) -> Tensor:
+    def forward(self, x: dict[str, Tensor], boxes: list[Tensor], _: Any) -> Tensor:
         """Cut boxes (n, 4) out of scenes x["0"] (N, 1, H, W): (sum of n, 2, size, size)."""
         stretched = [enlarge(scene, 1.3) for scene in boxes]
         square = [enlarge(scene, 1.4, square=True) for scene in boxes]  # MNIST's 28 pixels for 20
         # Black beyond the edges of the scene, where RoI Align would give 0, the mean of all pixels.
         black = -PIXEL_MEAN / PIXEL_STD
         pixels = F.pad(x["0"], (EDGE,) * 4, value=black)
-        views = [
-            roi_align(
-                pixels,
-                [boxes + EDGE for boxes in view],
-                self.output_size,
-                spatial_scale=1.0,
-                sampling_ratio=self.sampling_ratio,
-                aligned=True,
-            )
-            for view in (stretched, square)
-        ]
+        views = []
+        for view in (stretched, square):
+            moved = [boxes + EDGE for boxes in view]
+            views.append(roi_align(pixels, moved, self.size, sampling_ratio=1, aligned=True))
         return torch.cat(views, dim=1)
 
 
@@ -113,11 +104,7 @@ def enlarge(boxes: Tensor, factor: float, *, square: bool = False) -> Tensor:
 class CropPredictor(nn.Module):
     """Maps the two views of each box, (R, 2, size, size), to class scores and a change of the box.
 
-    Args:
-        convolutions: of the CNN, which classifies.
-        size: of a view in pixels.
-        hidden: width of the layer that precedes the change of the box.
-        classes: without the background.
+    The CNN's layers classify; others, ending in a layer of width `hidden`, change the box.
     """
 
     def __init__(self, convolutions: dict[str, Any], size: int, hidden: int, classes: int) -> None:
@@ -131,7 +118,7 @@ class CropPredictor(nn.Module):
             paddings=[1, 1, 1],
             pools=[1, 1, 1],
         )
-        cells = math.ceil(size / 4)  # a side
+        cells = math.ceil(size / 4)  # a side, after two strides of 2
         self.bbox_pred = nn.Sequential(
             *box_features,
             nn.Flatten(),
@@ -158,16 +145,14 @@ class DigitDetector(FasterRCNN):
     `scores` (n,) for each scene, the best first.
 
     Args:
-        convolutions: the arguments of `make_convolutions`, which makes the backbone.
+        convolutions: the arguments of `make_convolutions`.
         side: of a scene in pixels.
         anchor_sizes, aspect_ratios: sides in pixels, and height to width, of the boxes that every
             proposal starts from.
         proposals: how many proposals of a scene the first stage looks at.
         roi_size: cells a side to which RoI Align pools a proposal.
-        rois_per_scene: proposals of a scene that the first stage learns from.
-        hidden: width of the linear layers.
+        rois_per_scene, crops_per_scene: boxes of a scene that each stage learns from.
         crop_size: side in pixels of what the second stage sees of a box.
-        crops_per_scene: boxes of a scene that the second stage learns from.
     """
 
     def __init__(
@@ -187,6 +172,7 @@ class DigitDetector(FasterRCNN):
     ) -> None:
         backbone: Any = make_convolutions(**convolutions)
         channels = convolutions["widths"][-1]
+        stride = math.prod(convolutions["strides"]) * math.prod(convolutions["pools"])
         backbone.out_channels = channels  # FasterRCNN asks for it
         box_head = TwoMLPHead(channels * roi_size**2, hidden)
         box_head.fc6 = Linear(channels * roi_size**2, hidden)  # the larger of its two layers
@@ -198,7 +184,7 @@ class DigitDetector(FasterRCNN):
             rpn_post_nms_top_n_train=proposals,
             rpn_post_nms_top_n_test=proposals,
             rpn_batch_size_per_image=64,
-            box_roi_pool=RoIAlign(roi_size, total_stride(convolutions)),
+            box_roi_pool=RoIAlign(roi_size, stride),
             box_head=box_head,
             box_predictor=FastRCNNPredictor(hidden, 1 + classes),
             box_batch_size_per_image=rois_per_scene,
@@ -243,27 +229,26 @@ class DigitDetector(FasterRCNN):
             # A convolution refuses an empty batch.
             return self.crop_heads(pixels, boxes, sizes)[0] if sum(map(len, boxes)) else first
         proposals, _, labels, changes = self.roi_heads.select_training_samples(proposals, targets)
-        logits, predicted = self._first_stage(features, proposals, sizes)
+        logits, predicted, boxes = self._first_stage(features, proposals, sizes)
         class_loss, box_loss = fastrcnn_loss(logits, predicted, labels, changes)
         losses |= {"first_classifier": class_loss, "first_box_reg": box_loss}
-        boxes = self._best_boxes(logits, predicted, proposals)
         # of the second stage: loss_classifier, loss_box_reg
         return losses | self.crop_heads(pixels, boxes, sizes, targets)[1]
 
     def _first_stage(
         self, features: dict[str, Tensor], proposals: list[Tensor], sizes: list[tuple[int, int]]
-    ) -> tuple[Tensor, Tensor]:
-        """Return logits (R, 1 + classes) and changes (R, 4 * (1 + classes)) of all proposals."""
-        rois = self.roi_heads.box_roi_pool(features, proposals, sizes)
-        return self.roi_heads.box_predictor(self.roi_heads.box_head(rois))
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Return logits (R, 1 + classes) and changes (R, 4 * (1 + classes)) of all proposals.
 
-    def _best_boxes(self, logits: Tensor, changes: Tensor, proposals: list[Tensor]) -> list[Tensor]:
-        """Return each proposal, refined as its most probable digit, (n, 4) for each scene."""
+        And for each scene its proposals (n, 4), each refined as its most probable digit.
+        """
+        rois = self.roi_heads.box_roi_pool(features, proposals, sizes)
+        logits, changes = self.roi_heads.box_predictor(self.roi_heads.box_head(rois))
         # float: bfloat16 has no digits left for fractions of a pixel
         boxes = self.roi_heads.box_coder.decode(changes.detach().float(), proposals)
         digits = 1 + logits[:, 1:].argmax(dim=1)
         boxes = boxes[torch.arange(len(boxes), device=boxes.device), digits]
-        return list(boxes.split([len(scene) for scene in proposals]))
+        return logits, changes, list(boxes.split([len(scene) for scene in proposals]))
 
     @torch.no_grad()
     def classify(self, images: Tensor) -> tuple[Tensor, Tensor]:
@@ -274,11 +259,11 @@ class DigitDetector(FasterRCNN):
             digit. And bool (N,): whether its score is above the threshold of every stage; where it
             is not, the logits are all 0.
         """
-        scenes = normalised(centred(images, self.side))
+        # a crop larger than the image is black around it
+        scenes = normalised(center_crop(images, [self.side, self.side]))
         features = {"0": self.backbone(scenes.tensors)}
         proposals, _ = self.rpn(scenes, features)
-        logits, changes = self._first_stage(features, proposals, scenes.image_sizes)
-        boxes = self._best_boxes(logits, changes, proposals)
+        logits, _, boxes = self._first_stage(features, proposals, scenes.image_sizes)
         counts = [len(scene) for scene in boxes]
         scores = digit_scores(logits).split(counts)
         best = [scene.argmax() for scene in scores]
@@ -299,13 +284,6 @@ def normalised(scenes: Tensor) -> ImageList:
 def digit_scores(logits: Tensor) -> Tensor:
     """Return the probability (R,) of the most probable digit from logits (R, 1 + classes)."""
     return logits.softmax(dim=1)[:, 1:].amax(dim=1)
-
-
-def centred(images: Tensor, side: int) -> Tensor:
-    """Put each image (N, C, h, w), alone, in the middle of a black canvas (N, C, side, side)."""
-    height, width = images.shape[-2:]
-    left, top = (side - width) // 2, (side - height) // 2
-    return F.pad(images, (left, side - width - left, top, side - height - top))
 
 
 def targets(digits: list[tuple[Tensor, Tensor]]) -> Targets:

@@ -1,47 +1,32 @@
-"""The models by name: where each is defined, and whether it detects or classifies.
-
-The table decides nothing itself and imports a model's module only when it is asked for, so adding
-a model changes no other.
-"""
+"""The models by name. Model `x` is defined in mnist/models/x.py, which is imported when needed."""
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from mnist.errors import UserError
 from mnist.models import weights_io
 from mnist.params import Params
 
-
-class Entry(NamedTuple):
-    """A module with `build(params)`, and the class of its network."""
-
-    module: str
-    network: str
-    detects: bool = False
-
-
+# The class of each model's network. Its module has `build(params)` too.
 MODELS = {
-    "cnn": Entry("mnist.models.cnn", "CNN"),
-    "frcnn": Entry("mnist.models.frcnn", "DigitDetector", detects=True),
-    "vgg16": Entry("mnist.models.vgg16", "FineTunedNetwork"),
-    "alexnet": Entry("mnist.models.alexnet", "FineTunedNetwork"),
-    "vit": Entry("mnist.models.vit", "ViT"),
+    "cnn": "CNN",
+    "frcnn": "DigitDetector",
+    "vgg16": "FineTunedNetwork",
+    "alexnet": "FineTunedNetwork",
+    "vit": "ViT",
 }
+DETECTORS = {"frcnn"}
 
 
 def detects(name: str) -> bool:
-    """Whether model `name` is a detector. Raises UserError when the name is not known."""
-    return _entry(name).detects
+    """Whether model `name` is a detector; the others are classifiers."""
+    return name in DETECTORS
 
 
 def build(name: str, params: Params) -> Any:
-    """Build model `name` as params.yaml describes it, with random weights.
-
-    Raises:
-        UserError: the name is not known.
-    """
-    return import_module(_entry(name).module).build(params)
+    """Build model `name` as params.yaml describes it, with random weights."""
+    return import_module(f"mnist.models.{name}").build(params)
 
 
 def load(name: str, path: Path) -> Any:
@@ -50,11 +35,6 @@ def load(name: str, path: Path) -> Any:
     Raises:
         UserError: the name is not known, or the file is missing, damaged or of another model.
     """
-    entry = _entry(name)
-    return weights_io.load(path, getattr(import_module(entry.module), entry.network))
-
-
-def _entry(name: str) -> Entry:
     if name not in MODELS:
         raise UserError(f"there is no model {name!r}; known are {', '.join(MODELS)}.")
-    return MODELS[name]
+    return weights_io.load(path, getattr(import_module(f"mnist.models.{name}"), MODELS[name]))

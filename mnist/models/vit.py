@@ -109,7 +109,6 @@ class ViT(nn.Module):
     Args:
         patch_size: side of a patch in pixels; divides the image's side.
         dim: width of a token; a multiple of `heads`.
-        stem: how patches become tokens.
         pool: what the classifier sees, the class token or the mean of all tokens.
     """
 
@@ -124,13 +123,12 @@ class ViT(nn.Module):
         dropout: float,
         stem: Literal["linear", "conv"],
         pool: Literal["class", "mean"],
-        image_size: int = 28,
         classes: int,
     ) -> None:
         super().__init__()
         self.stem = (ConvStem if stem == "conv" else LinearStem)(patch_size, dim)
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim)) if pool == "class" else None
-        tokens = (image_size // patch_size) ** 2 + (pool == "class")
+        tokens = (28 // patch_size) ** 2 + (pool == "class")
         self.position = nn.Parameter(torch.randn(1, tokens, dim) * 0.02)
         self.blocks = nn.ModuleList(
             EncoderBlock(dim, heads, mlp_dim, dropout) for _ in range(depth)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from PIL import Image
 
+from mnist.reporting.galleries import to_array
 from mnist.reporting.label_errors import AMBIGUOUS, CORRECTED
-from mnist.reporting.pictures import to_array
 from mnist.reporting.results import Results
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from mnist.data.checksums import is_mnist
 from mnist.data.writers import load_writers
 from mnist.params import Params
-from mnist.reporting.seeds import SeedRuns, read_seed_runs
 from mnist.reporting.style import Style, style
+from mnist.reporting.trainings import SeedRuns, read_seed_runs
 from mnist.seed_files import read_csv, reading
 
 # The training of a model that starts from another's weights costs that one's training, too.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mnist.reporting import error_charts as errors
-from mnist.reporting import pictures, tables
+from mnist.reporting import galleries, tables
 from mnist.reporting.charts import Chart
 from mnist.reporting.results import Results
 from mnist.reporting.tables import Table
@@ -18,9 +18,9 @@ CONTENTS: dict[str, tuple[str, Sequence[Any], Sequence[Any]]] = {
     "cost": ("What does it cost?", [errors.cost], [tables.cost]),
     "failures": ("Where do they fail?", [errors.groups], [tables.confusions]),
     "confidence": ("Can confidence be trusted?", [errors.reliability], [tables.calibration]),
-    "unlike": ("What happens on corrupted images?", [pictures.corruptions], [tables.corrupted]),
-    "detector": ("What does the detector find?", [pictures.scenes], []),
-    "attention": ("What does a Vision Transformer look at?", [pictures.attention], []),
+    "unlike": ("What happens on corrupted images?", [galleries.corruptions], [tables.corrupted]),
+    "detector": ("What does the detector find?", [galleries.scenes], []),
+    "attention": ("What does a Vision Transformer look at?", [galleries.attention], []),
     "training": ("How were they trained?", [errors.learning_curves], []),
 }
 LOG = ("Log of the trials, and of what was seen on the test split", "../docs/experiments.md")

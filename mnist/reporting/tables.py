@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mnist.reporting.charts import compact
+from mnist.reporting.comparison import LAB
 from mnist.reporting.findings import p_text, percent
 from mnist.reporting.results import Results
 
@@ -38,28 +39,30 @@ class Table:
 
 def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
     """Make the table of all models, the lowest mean error first."""
-    seeds, costs = comparison["seeds"], comparison["cost"]
+    seeds, costs, lab = comparison["seeds"], comparison["cost"], comparison.get("lab", {})
     corrupted, ranking = comparison["corrupted"]["models"], comparison["ranking"]
     columns: dict[str, Callable[[str], str]] = {
         "Error": lambda name: percent(seeds[name]["mean_error"]),
         "95% interval": lambda name: " to ".join(map(percent, seeds[name]["ci95"])),
         "Trainings": lambda name: str(seeds[name]["n"]),
+        "Lab": lambda name: percent(1 - LAB[name]) if name in lab else UNKNOWN,
         "Corrupted": lambda name: f"{corrupted[name]['mean_error']:.1%}",
         "Parameters": lambda name: compact(costs[name]["parameters"]),
         "TFLOP": lambda name: compact(costs[name]["train_tflop"]),
-        "Latency": lambda name: _known(costs[name]["latency_ms"], "{:.2g} ms"),
     }
     shown = len(comparison["leaders"]) < len(ranking)
     description = (
         "Error: on the test images, mean over trainings by different seeds, with its 95% interval. "
         "Corrupted: mean error on corrupted images. TFLOP: arithmetic of the training, with that "
-        "of the model it starts from. Latency: time to classify one image."
+        "of the model it starts from."
     )
     return Table(
         "leaderboard",
         "All models, the lowest mean error first",
         *_cells(results, ranking, columns),
-        description + " Bold: the lowest error, and those not shown to be higher." * shown,
+        description
+        + " Lab: the error of the university lab's one training." * bool(lab)
+        + " Bold: the lowest error, and those not shown to be higher." * shown,
         [i for i, name in enumerate(ranking) if shown and name in comparison["leaders"]],
     )
 
@@ -74,6 +77,7 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Table:
     costs, machine = comparison["cost"], results.machine
     columns: dict[str, Callable[[str], str]] = {
         "Training": lambda name: _known(costs[name]["train_seconds"], "{:,.0f} s"),
+        "Latency": lambda name: _known(costs[name]["latency_ms"], "{:.2g} ms"),
         "Images/s": lambda name: _known(costs[name]["images_per_second"], "{:,.0f}"),
         "MFLOP/image": lambda name: compact(costs[name]["mflop"]),
         "File": lambda name: f"{costs[name]['file_mb']:.3g} MB",

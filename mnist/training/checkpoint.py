@@ -5,8 +5,7 @@ learning rate, other data or other code never finds it. The folder is no DVC out
 deletes outputs before a stage runs.
 
 One process at a time trains a model: `training_lock`. And none outlives the `dvc` that started it:
-after `kill -9` on DVC its stage would go on, and the next `dvc repro` would start a second one
-beside it.
+after `kill -9` on DVC its stage would go on beside that of the next `dvc repro`.
 """
 
 import hashlib
@@ -26,10 +25,11 @@ from typing import Any
 import psutil
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor
+from torch import Tensor, nn
 
 from mnist.errors import UserError
 from mnist.files import new_file
+from mnist.params import Params
 
 FOLDER = Path("checkpoints")
 LOCK_TIMEOUT = 15.0  # seconds; a stage whose DVC was killed ends within less
@@ -38,71 +38,59 @@ Parts = dict[str, Any]
 
 
 class Checkpoint:
-    """One training's latest state, in the file `path`.
+    """One training's latest state, in the file `path`, to be saved every `seconds`."""
 
-    Args:
-        seconds: time between two saves.
-        resume: whether to continue from what is there; otherwise it is removed.
-    """
-
-    def __init__(self, path: Path, seconds: float, *, resume: bool) -> None:
+    def __init__(self, path: Path, seconds: float) -> None:
         self.path, self.seconds = path, seconds
         self.last_save = time.perf_counter()
-        if not resume:
-            path.unlink(missing_ok=True)
 
     def is_due(self) -> bool:
         return time.perf_counter() - self.last_save >= self.seconds
 
     def save(self, parts: Parts, step: int) -> None:
-        """Write the state after `step` steps, whole or not at all.
-
-        A full disk costs the checkpoint, not the training.
-        """
+        """Write the state after `step` steps, whole or not at all."""
         state = {name: part.state_dict() for name, part in parts.items()} | {"step": step}
         buffer = io.BytesIO()  # torch.save to a file turns an error of the disk into its own
         torch.save(state, buffer)
-        try:
-            with new_file(self.path) as partial:
-                partial.write_bytes(buffer.getbuffer())
-        except OSError as error:
-            print(f"no checkpoint was written, training continues: {error}", file=sys.stderr)
+        with new_file(self.path) as partial:
+            partial.write_bytes(buffer.getbuffer())
         self.last_save = time.perf_counter()
 
     def load(self, parts: Parts) -> int:
-        """Restore the state of `parts` from the file and return the steps done, 0 without one.
-
-        A file that cannot be read is reported and ignored.
-        """
+        """Restore the state of `parts` from the file and return the steps done, 0 without one."""
         if not self.path.exists():
             return 0
-        try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
-        except Exception as error:  # a damaged file can raise nearly anything
-            reason = str(error).partition("\n")[0]
-            print(f"{self.path} cannot be read and is ignored: {reason}", file=sys.stderr)
-            return 0
+        state = torch.load(self.path, map_location="cpu", weights_only=True)
         for name, part in parts.items():
             part.load_state_dict(state[name])
         return state["step"]
 
 
-def hash_of(settings: dict[str, Any], tensors: list[Tensor]) -> str:
-    """Hash what decides a training's result; returns 16 hexadecimal digits.
+def open_checkpoint(
+    name: str, params: Params, model: nn.Module, device: torch.device, data: list[Tensor]
+) -> Checkpoint:
+    """Return the checkpoint of training model `name`, which starts as `model`, on `data`.
 
-    Args:
-        settings: recipe, seed, device; anything that JSON can express.
-        tensors: the data and the initial weights.
+    With `runtime.resume = false` in params.yaml, what an earlier training left is removed.
     """
-    versions = {name: version(name) for name in ("torch", "torchvision", "numpy")}
-    total = hashlib.sha256(json.dumps([settings, versions], sort_keys=True).encode())
+    settings = [
+        model.architecture,
+        params.model_dump(include={name, "seed", "precision", "portable"}),
+        params.runtime.threads,
+        str(device),
+        [version(package) for package in ("torch", "torchvision", "numpy")],
+    ]
+    total = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] == "mnist"]
-    for path in sorted(str(module.__file__) for module in modules):
-        total.update(Path(path).read_bytes())
-    for tensor in tensors:
+    for source in sorted(str(module.__file__) for module in modules):
+        total.update(Path(source).read_bytes())
+    for tensor in [*data, *model.state_dict().values()]:
         total.update(repr((tensor.dtype, tensor.shape)).encode())
         total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return total.hexdigest()[:16]
+    path = FOLDER / f"{name}-{total.hexdigest()[:16]}.pt"
+    if not params.runtime.resume:
+        path.unlink(missing_ok=True)
+    return Checkpoint(path, params.runtime.checkpoint_seconds)
 
 
 @contextmanager
@@ -112,33 +100,26 @@ def training_lock(path: Path) -> Iterator[None]:
     Raises:
         UserError: another process has held it for `LOCK_TIMEOUT` seconds.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    holder = path.with_suffix(".pid")
-    lock = FileLock(path)
     try:
-        lock.acquire(timeout=LOCK_TIMEOUT)
+        lock = FileLock(path).acquire(timeout=LOCK_TIMEOUT)
     except Timeout:
-        pid = holder.read_text(encoding="utf-8") if holder.exists() else "unknown"
         raise UserError(
-            f"process {pid} is at the same training ({path}); wait until it ends, or stop it."
+            f"another process is at the same training ({path}); wait until it ends, or stop it."
         ) from None
-    try:
-        holder.write_text(str(os.getpid()), encoding="utf-8")
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def stop_with_dvc() -> None:
     """If DVC has started this process, stop it, as SIGTERM does, as soon as DVC is gone."""
     if "DVC_STAGE" not in os.environ:
         return
+
+    def stop_after(dvc: psutil.Process) -> None:
+        dvc.wait()
+        os.kill(os.getpid(), signal.SIGTERM)
+
     for process in psutil.Process().parents():
         if any("dvc" in Path(word).name for word in process.cmdline()[:3]):
-            threading.Thread(target=_stop_after, args=(process,), daemon=True).start()
+            threading.Thread(target=stop_after, args=(process,), daemon=True).start()
             return
-
-
-def _stop_after(dvc: psutil.Process) -> None:
-    dvc.wait()
-    os.kill(os.getpid(), signal.SIGTERM)

@@ -63,7 +63,10 @@ class Classification:
         Images and labels are this process's shard; the indices are of the images of all processes,
         in the order of their ranks.
         """
-        epoch, position = self._position(step)
+        epoch, position = 0, step
+        if step >= self.steps_per_epoch:
+            later, position = divmod(step - self.steps_per_epoch, self.later_steps)
+            epoch = 1 + later
         if epoch != self.epoch:
             self.epoch, self.order = epoch, self._order(epoch)
         chosen = self.order[position * self.batch_size :][: self.batch_size]
@@ -75,13 +78,6 @@ class Classification:
         matrices = random_affine(self.batch_size, side, generator, **distortion)[self.shard]
         inputs = warp(to_input(self.images[own]), matrices, augmentation.interpolation)
         return inputs.contiguous(memory_format=torch.channels_last), self.labels[own], chosen
-
-    def _position(self, step: int) -> tuple[int, int]:
-        """Return the epoch of `step` and how many steps of that epoch come before."""
-        if step < self.steps_per_epoch:
-            return 0, step
-        later, position = divmod(step - self.steps_per_epoch, self.later_steps)
-        return 1 + later, position
 
     def _order(self, epoch: int) -> Tensor:
         """Choose and shuffle the images of an epoch; returns their indices."""

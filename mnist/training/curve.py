@@ -36,11 +36,7 @@ def validation_steps(steps: int, epochs: float) -> set[int]:
 
 
 class LearningCurve:
-    """The rows of a training so far, and what the next row is made of.
-
-    Args:
-        path: a CSV file that gets each row as soon as it is known; None for no file.
-    """
+    """The rows of a training so far, each written to the CSV file `path` as soon as it is known."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
@@ -48,7 +44,6 @@ class LearningCurve:
         self.loss_sum, self.steps = torch.zeros(()), 0
 
     def add_step(self, loss: Tensor) -> None:
-        """Count a step with its loss."""
         self.loss_sum = self.loss_sum + loss.detach()
         self.steps += 1
 
@@ -77,12 +72,7 @@ class LearningCurve:
 
 
 class Progress:
-    """A progress bar in images, shown by process 0. It changes no result.
-
-    Args:
-        start: step that the training starts or continues from, of `steps`.
-        batch_size: images per step.
-    """
+    """A progress bar in images, shown by process 0, that starts at step `start` of `steps`."""
 
     def __init__(self, start: int, steps: int, batch_size: int) -> None:
         self.steps, self.batch_size = steps, batch_size
@@ -91,7 +81,6 @@ class Progress:
             initial=start * batch_size,
             unit="img",
             unit_scale=True,
-            smoothing=0.05,
             disable=distributed.rank() > 0,
         )
         if start:
@@ -117,6 +106,3 @@ class Progress:
                 f"epoch {row.epoch:.3g}: training loss {row.train_loss:.4f}, validation loss "
                 f"{row.val_loss:.4f}, accuracy {row.val_accuracy:.2%} of {row.val_digits}"
             )
-
-    def close(self) -> None:
-        self.bar.close()

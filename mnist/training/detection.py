@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from mnist.data.scenes import Scenes, make_scenes, scene_count
+from mnist.data.scenes import make_scenes, scene_count
 from mnist.models.frcnn import DigitDetector, targets
 from mnist.models.inference import classify_digits, to_input
 from mnist.params import FasterRCNNParams
@@ -37,27 +37,25 @@ class Detection:
         self.batch_size = max(1, min(recipe.batch_size, scenes))
         self.steps_per_epoch = scenes // self.batch_size
         self.shard = distributed.shard(self.batch_size)
-        self.epoch, self.scenes = 0, self._make_scenes(0)
-
-    def _make_scenes(self, epoch: int) -> tuple[Scenes, list[tuple[Tensor, Tensor]]]:
-        scenes = make_scenes(
-            self.images,
-            self.labels,
-            self.recipe.scenes,
-            generator_for(self.seed, "scenes", epoch),
-            rotate=self.recipe.rotate,
-            shear=self.recipe.shear,
-        ).to(self.device)
-        return scenes, scenes.digits()
+        self.epoch = -1
 
     def batch(self, step: int) -> Batch:
         """Return float scenes (batch, 1, side, side) in 0..1 and their boxes and labels."""
         epoch, position = divmod(step, self.steps_per_epoch)
         if epoch != self.epoch:
-            self.epoch, self.scenes = epoch, self._make_scenes(epoch)
-        scenes, digits = self.scenes
+            self.epoch = epoch
+            self.scenes = make_scenes(
+                self.images,
+                self.labels,
+                self.recipe.scenes,
+                generator_for(self.seed, "scenes", epoch),
+                rotate=self.recipe.rotate,
+                shear=self.recipe.shear,
+            ).to(self.device)
+            self.digits = self.scenes.digits()
         chosen = slice(position * self.batch_size, (position + 1) * self.batch_size)
-        return to_input(scenes.images[chosen][self.shard]), targets(digits[chosen][self.shard])
+        images, digits = self.scenes.images[chosen][self.shard], self.digits[chosen][self.shard]
+        return to_input(images), targets(digits)
 
     def loss(self, model: DigitDetector, batch: Batch) -> Tensor:
         scenes, contents = batch

@@ -7,32 +7,20 @@ DistributedDataParallel (Li et al., 2020) averages the gradients, so all take th
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import Any
 
 import torch
-from torch import Tensor, distributed, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor, distributed
 
 from mnist.errors import UserError
 
-TIMEOUT = timedelta(minutes=10)  # how long a process waits for the slowest of the others
-
 
 @contextmanager
-def process_group(device: torch.device) -> Iterator[None]:
-    """Join the processes that torchrun has started; a single process joins nothing.
-
-    Raises:
-        UserError: this kind of device cannot exchange gradients.
-    """
+def process_group() -> Iterator[None]:
+    """Join the processes that torchrun has started; a single process joins nothing."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield
         return
-    if device.type == "mps":
-        raise UserError("several processes cannot train on mps; set runtime.device = cpu.")
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    distributed.init_process_group(backend, timeout=TIMEOUT)
+    distributed.init_process_group()  # PyTorch takes NCCL for GPUs and Gloo for CPUs
     try:
         yield
     finally:
@@ -64,17 +52,9 @@ def shard(batch_size: int) -> slice:
     return slice(rank() * size, (rank() + 1) * size)
 
 
-def ddp_model(model: nn.Module) -> Any:
-    """Return what to call in a training step: the model itself, or wrapped to share gradients."""
-    return DistributedDataParallel(model) if world_size() > 1 else model
-
-
 def mean(value: Tensor) -> Tensor:
-    """Return the mean of `value` over all processes."""
-    value = value.clone()
-    if world_size() > 1:
-        distributed.all_reduce(value)
-    return value / world_size()
+    """Return the mean of `value`, one number, over all processes."""
+    return gather(value.reshape(1)).mean()
 
 
 def gather(values: Tensor) -> Tensor:
@@ -84,9 +64,3 @@ def gather(values: Tensor) -> Tensor:
     parts = [torch.empty_like(values) for _ in range(world_size())]
     distributed.all_gather(parts, values)
     return torch.cat(parts)
-
-
-def barrier() -> None:
-    """Wait until all processes have come here, so that none has died on the way."""
-    if world_size() > 1:
-        distributed.barrier()

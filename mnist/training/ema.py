@@ -17,9 +17,6 @@ class EMA(nn.Module):
 
     `torch.optim.swa_utils.AveragedModel` could do this with a `multi_avg_fn`, but it would wait for
     the GPU at every step, to read the number of updates.
-
-    Args:
-        decay: fraction of the average that an update keeps, 0..1.
     """
 
     updates: torch.Tensor

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.lr_scheduler import LambdaLR
 
 from mnist.params import TrainingParams
@@ -77,7 +78,7 @@ def train(
     device = next(model.parameters()).device
     # channels_last is the memory layout in which convolutions are fastest.
     model = model.to(memory_format=torch.channels_last).train()
-    ddp_model = distributed.ddp_model(model)
+    ddp_model = DistributedDataParallel(model) if distributed.world_size() > 1 else model
     ema = EMA(model, recipe.ema_decay)
     optimizer = make_optimizer(model, recipe)
     steps = max(1, round(recipe.epochs * task.steps_per_epoch))
@@ -109,7 +110,7 @@ def train(
             progress.log(row)
         if checkpoint and checkpoint.is_due():
             checkpoint.save(state, step + 1)
-    progress.close()
+    progress.bar.close()
     return TrainResult(ema.module.eval(), steps * task.batch_size, curve.rows)
 
 
@@ -123,7 +124,7 @@ def one_cycle(step: int, steps: int, warmup: float) -> float:
     if step < peak:
         return 0.1 + 0.9 * step / peak
     done = (step - peak) / (steps - peak)
-    return 0.001 + 0.999 * (1 + math.cos(math.pi * min(done, 1.0))) / 2
+    return 0.001 + 0.999 * (1 + math.cos(math.pi * done)) / 2
 
 
 def make_optimizer(model: nn.Module, recipe: TrainingParams) -> torch.optim.Optimizer:
@@ -140,10 +141,7 @@ def make_optimizer(model: nn.Module, recipe: TrainingParams) -> torch.optim.Opti
             lr = recipe.head_lr if in_head and recipe.head_lr is not None else recipe.lr
             weight_decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
             groups[lr, weight_decay].append(parameter)
-    settings = [
-        {"params": parameters, "lr": lr, "weight_decay": weight_decay}
-        for (lr, weight_decay), parameters in groups.items()
-    ]
+    settings = [{"params": p, "lr": lr, "weight_decay": wd} for (lr, wd), p in groups.items()]
     # fused: one pass over the memory of all parameters of a group
     if recipe.optimizer == "adamw":
         return torch.optim.AdamW(settings, fused=True)

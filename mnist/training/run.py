@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from mnist.files import round_numbers, write_json
 from mnist.models import weights_io
 from mnist.params import Params, load_params
 from mnist.training import checkpoint, distributed
-from mnist.training.checkpoint import Checkpoint, stop_with_dvc, training_lock
+from mnist.training.checkpoint import open_checkpoint, stop_with_dvc, training_lock
 from mnist.training.loop import Task, TrainResult, train
 from mnist.training.randomness import derive_seed
 
@@ -39,13 +38,13 @@ def train_stage(
         make_task: `Classification` or `Detection`.
 
     Raises:
-        UserError: the same training is running already, or the training is not possible.
+        UserError: the same training is running already, or the network does not fit the images.
     """
     params = load_params()
     recipe = getattr(params, name)
     device = set_up(params)
     stop_with_dvc()
-    with distributed.process_group(device):
+    with distributed.process_group():
         rank = distributed.rank()
         with training_lock(checkpoint.FOLDER / f"{name}.{rank}.lock"):
             training = load_arrays(ARRAYS / "train.npz", device)
@@ -57,39 +56,18 @@ def train_stage(
                 flops = training_flops(model, task)
             except (RuntimeError, ValueError) as error:  # sizes that do not fit each other
                 raise UserError(
-                    f"the section {name} of params.yaml makes no network that works on "
-                    f"{training[0].shape[1]}x{training[0].shape[2]} images: {error}"
+                    f"the section {name} of params.yaml makes no network for 28x28 images: {error}"
                 ) from error
             saved = None
             if distributed.world_size() == 1:
-                tensors = [*training, *validation, *model.state_dict().values()]
-                saved = open_checkpoint(name, params, model, device, tensors)
+                saved = open_checkpoint(name, params, model, device, [*training, *validation])
             precision = getattr(torch, params.precision)
             curve_file = METRICS / f"curves/{name}.csv" if rank == 0 else None
             result = train(model, task, recipe, precision, saved, curve_file)
-            distributed.barrier()
             if rank == 0:
                 _write(name, result, flops)
             if saved:
                 saved.path.unlink(missing_ok=True)
-
-
-def open_checkpoint(
-    name: str, params: Params, model: nn.Module, device: torch.device, tensors: list[Tensor]
-) -> Checkpoint:
-    """Return the checkpoint of this training; no other training finds the same file.
-
-    Args:
-        tensors: the data and the initial weights.
-    """
-    settings = {
-        "architecture": model.architecture,
-        "params": params.model_dump(include={name, "seed", "precision", "portable"}),
-        "threads": params.runtime.threads,
-        "device": str(device),
-    }
-    path = checkpoint.FOLDER / f"{name}-{checkpoint.hash_of(settings, tensors)}.pt"
-    return Checkpoint(path, params.runtime.checkpoint_seconds, resume=params.runtime.resume)
 
 
 def training_flops(model: nn.Module, task: Task) -> float:
@@ -108,13 +86,13 @@ def training_flops(model: nn.Module, task: Task) -> float:
 
 def _write(name: str, result: TrainResult, flops: float) -> None:
     weights_io.save(MODELS / f"{name}.safetensors", result.model)
-    last = asdict(result.curve[-1])
+    last = result.curve[-1]
     metrics = {
-        "epochs": last["epoch"],
+        "epochs": last.epoch,
         "train_samples": result.samples,
-        "train_loss": last["train_loss"],
-        "val_loss": last["val_loss"],
-        "val_accuracy": last["val_accuracy"],
+        "train_loss": last.train_loss,
+        "val_loss": last.val_loss,
+        "val_accuracy": last.val_accuracy,
         "train_tflop": result.samples * flops / 1e12,
     }
     write_json(METRICS / f"train/{name}.json", round_numbers(metrics))

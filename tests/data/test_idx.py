@@ -1,4 +1,4 @@
-"""IDX files are read exactly; a file that does not hold what its name says is refused."""
+"""An IDX file that does not hold what its name says is refused."""
 
 import struct
 from pathlib import Path
@@ -6,25 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from mnist.data.idx import read_split
 from mnist.errors import UserError
 from tests.digits import write_data_set, write_idx
 
 IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
-
-
-@given(images=arrays(np.uint8, (3, 28, 28)), labels=arrays(np.uint8, 3, elements=st.integers(0, 9)))
-def test_a_split_is_read_as_written(tmp_path: Path, images: np.ndarray, labels: np.ndarray) -> None:
-    write_idx(tmp_path / IMAGES, images)
-    write_idx(tmp_path / LABELS, labels)
-    found = read_split(tmp_path, "train", 10)
-    for array, expected in zip(found, (images, labels), strict=True):
-        assert array.dtype == np.uint8
-        np.testing.assert_array_equal(array, expected)
 
 
 @pytest.mark.parametrize(
@@ -37,11 +24,12 @@ def test_a_split_is_read_as_written(tmp_path: Path, images: np.ndarray, labels: 
         (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, 3, 28, 28), "damaged"),
         # announces more bytes than any memory has
         (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, *[2**32 - 1] * 3), "damaged"),
-        (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, 0, 28, 28), "not images"),
-        (IMAGES, np.zeros(3), "not images.*swapped"),
-        (IMAGES, np.zeros((3, 8, 9)), "holds images of 8x9 pixels"),
+        (IMAGES, struct.pack(">4B3I", 0, 0, 8, 3, 0, 28, 28), "not uint8 of shape"),
+        (IMAGES, np.zeros(3), "not uint8 of shape .*swapped"),
+        (IMAGES, np.zeros((3, 8, 9)), r"shape \(3, 8, 9\), not uint8 of shape \(.N., 28, 28\)"),
         (IMAGES, np.zeros((4, 28, 28)), "holds 4 images but .* 3 labels"),
-        (LABELS, np.zeros((3, 28, 28)), "not labels.*swapped"),
+        (LABELS, np.zeros((3, 28, 28)), "not uint8 of shape .*swapped"),
+        (LABELS, struct.pack(">4B", 0, 0, 8, 0) + b"1", "of shape"),
         (LABELS, struct.pack(">4BI", 0, 0, 12, 1, 3) + b"1234" * 3, "holds >i4"),
         (LABELS, struct.pack(">4BI", 0, 0, 8, 1, 3) + b"1234", "Superfluous"),
         (LABELS, np.array([0, 10, 9]), r"label number 1 is 10; allowed are 0 to 9.*data\.classes"),

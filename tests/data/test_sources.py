@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import threading
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -33,7 +32,6 @@ def small_files(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
     if "network" not in request.keywords:
         sums = {name: hashlib.sha256(content).hexdigest() for name, content in CONTENT.items()}
         monkeypatch.setattr(sources, "CHECKSUMS", sums)
-        monkeypatch.setattr(sources, "TIMEOUT", (5, 0.3))
 
 
 @pytest.fixture
@@ -58,11 +56,6 @@ def serve() -> Iterator[Serve]:
 
 def response(body: bytes, status: str = "200 OK", missing: int = 0) -> bytes:
     return f"HTTP/1.0 {status}\nContent-Length: {len(body) + missing}\n\n".encode() + body
-
-
-def fall_silent(name: str) -> bytes:
-    time.sleep(1)
-    return b""
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -108,7 +101,6 @@ def test_own_files_are_complete_and_whole_and_mnist_unless_checksums_are_off(
         (lambda name: response(b"", "404 Gone"), "404"),
         (lambda name: response(b"<html>Sign in</html>"), "is not MNIST's"),
         (lambda name: response(b"half", missing=4), "cannot download .*ChunkedEncodingError"),
-        (fall_silent, "cannot download .*ReadTimeout"),
     ],
 )
 def test_a_faulty_mirror_is_refused_with_the_reason(

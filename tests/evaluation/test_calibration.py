@@ -7,6 +7,7 @@ from scipy.special import log_softmax, softmax
 from mnist.evaluation.calibration import (
     expected_calibration_error,
     fit_temperature,
+    least_confidence,
     reliability,
     score,
 )
@@ -36,6 +37,12 @@ def drawn(random: np.random.Generator, count: int = 3000) -> tuple[np.ndarray, n
 def test_the_temperature_undoes_a_known_distortion(distortion: float) -> None:
     logits, labels = drawn(np.random.default_rng(0))
     assert fit_temperature(logits * distortion, labels) == pytest.approx(distortion, rel=0.06)
+
+
+def test_two_percent_of_the_digits_lie_below_the_least_confidence() -> None:
+    logits = np.random.default_rng(0).normal(size=(2000, 10))
+    confidence = softmax(logits / 0.5, axis=1).max(axis=1)
+    assert (confidence < least_confidence(logits, 0.5)).mean() == pytest.approx(0.02)
 
 
 def scored(logits: np.ndarray, labels: np.ndarray, temperature: float = 1.0) -> dict[str, float]:

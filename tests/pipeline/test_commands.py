@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 import requests
-import yaml
 from PIL import Image
 
 from tests.digits import digits
@@ -101,23 +100,3 @@ def test_the_site_gives_a_fresh_clone_the_trained_models(
     images, _ = digits()
     Image.fromarray(255 - images[1].repeat(4, 0).repeat(4, 1)).save(tmp_path / "one.png")
     assert "vit" in in_clone(*MNIST, "predict", str(tmp_path / "one.png"))
-
-
-def test_a_site_without_all_models_is_refused(
-    run_all: Command, tiny_all: Path, tmp_path: Path
-) -> None:
-    clone = tmp_path / "clone"
-    run_all("git", "clone", "--quiet", str(tiny_all), str(clone))
-    output = command_in(clone)(*MNIST, "site", fails=True)
-    assert "models/vit.safetensors" in output
-    assert "make repro" in output
-
-
-def test_a_tagged_model_is_an_artifact(run_all: Command, tiny_all: Path, tmp_path: Path) -> None:
-    artifacts = yaml.safe_load((tiny_all / "dvc.yaml").read_text())["artifacts"]
-    assert list(artifacts) == MODELS
-    run_all("git", "tag", "--annotate", "vit@v1.0.0", "--message", "The first Vision Transformer")
-    get = ("dvc", "artifacts", "get", str(tiny_all), "vit", "--rev", "v1.0.0")
-    command_in(tmp_path)(*get, "--out", "vit.safetensors")
-    weights = (tmp_path / "vit.safetensors").read_bytes()
-    assert weights == (tiny_all / "models/vit.safetensors").read_bytes()

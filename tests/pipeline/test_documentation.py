@@ -14,24 +14,13 @@ PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (ROOT / "docs").gl
 NOT_RUN = {
     "make .*": "installs packages or takes hours",
     "source .*": "the tests have the packages",
-    "torchrun --nnodes .*": "needs two machines",
+    "torchrun .*": "tests/pipeline/test_workflows.py runs it, and two machines are needed",
+    "dvc commit --force train_vit": "comes after torchrun",
     "dvc queue start.*": "leaves workers in the background",
     "dvc exp run -S (cnn|frcnn|vgg16|alexnet|seed).*": "one such experiment is enough",
     ".*OWNER.*": "names a repository of one's own",
     "dvc exp run .*\\.\\.\\.": "is not written out",
     "dvc .* quick": "comes after `make quick`; tests/pipeline/test_commands.py runs it",
-}
-# Run by tests of these files, which look at what comes out.
-RUN_ELSEWHERE = {
-    "README.md": ("test_stages.py", ["dvc exp run -S vit.epochs=20", "dvc metrics diff"]),
-    "docs/distributed.md": (
-        "test_workflows.py",
-        [
-            "torchrun --nproc-per-node 2 -m stages.train_vit",
-            "dvc commit --force train_vit",
-            "dvc repro",
-        ],
-    ),
 }
 
 
@@ -49,8 +38,7 @@ def not_run(command: str) -> list[str]:
 
 def to_run(page: str) -> list[str]:
     """The commands that are run here for a page; those of the README only there."""
-    elsewhere = RUN_ELSEWHERE.get(page, ("", []))[1]
-    elsewhere = elsewhere + ([] if page == "README.md" else commands("README.md"))
+    elsewhere = [] if page == "README.md" else commands("README.md")
     return [c for c in commands(page) if not not_run(c) and c not in elsewhere]
 
 
@@ -65,15 +53,6 @@ def test_the_commands_of_a_page_work(tiny_all: Path, tmp_path: Path, page: str) 
     for command in to_run(page):
         here = command.replace("/mnt/shared", str(tmp_path))
         assert "Traceback" not in run("bash", "-c", here)
-
-
-@pytest.mark.parametrize("page", RUN_ELSEWHERE)
-def test_what_another_test_runs_is_what_the_page_says(page: str) -> None:
-    file, elsewhere = RUN_ELSEWHERE[page]
-    code = (Path(__file__).parent / file).read_text(encoding="utf-8")
-    for command in elsewhere:
-        assert command in commands(page)
-        assert f'"{command}"' in code
 
 
 def test_every_command_that_is_not_run_is_in_the_documentation() -> None:

@@ -7,21 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
 
 from tests.pipeline.conftest import Command, command_in, ran
 
 
-def test_it_writes_every_file_of_the_contract(tiny: Path) -> None:
-    per_model = ("test", "details", "train", "examples")
-    files = [f"metrics/{folder}/cnn.json" for folder in per_model]
-    tables = ("curves", "predictions", "reliability", "robustness")
-    files += [f"metrics/{folder}/cnn.csv" for folder in tables]
-    files += ["models/cnn.safetensors", "metrics/comparison.json"]
-    files += ["report/index.html", "report/README.md"]
-    for file in files:
-        assert (tiny / file).stat().st_size > 0, file
+def test_its_model_reads_digits_and_no_partial_file_is_left(tiny: Path) -> None:
     headline = json.loads((tiny / "metrics/test/cnn.json").read_text())
     assert headline.keys() == {"accuracy", "f1_macro", "errors", "nll", "ece"}
     assert headline["accuracy"] > 0.7  # 1,000 training digits; chance is 0.1
@@ -56,32 +46,10 @@ def test_a_parameter_of_the_report_reruns_the_report_alone(run: Command) -> None
     assert ran(run(*experiment, "-S", "runtime.checkpoint_seconds=9")) == ["report"]
 
 
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("cnn.epochs=0", "cnn.epochs = 0: input should be greater than 0"),
-        ("+cnn.lrate=1", "cnn.lrate is not a known key"),
-    ],
-)
-def test_an_impossible_parameter_stops_before_any_work(
-    run: Command, override: str, message: str
-) -> None:
-    output = run("dvc", "exp", "run", "-S", override, fails=True)
-    assert message in output
+def test_an_impossible_parameter_stops_before_any_work(run: Command) -> None:
+    output = run("dvc", "exp", "run", "-S", "cnn.epochs=0", fails=True)
+    assert "cnn.epochs = 0: input should be greater than 0" in output
     assert "Traceback" not in output
-
-
-def test_a_damaged_file_stops_the_pipeline_by_name(run: Command, tiny: Path) -> None:
-    path = tiny / "data/own/train-images-idx3-ubyte"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1000])
-    try:
-        output = run("dvc", "repro", fails=True)
-        assert "train-images-idx3-ubyte" in output
-        assert "Traceback" not in output
-        assert "data/own" in output  # where to put the right one
-    finally:
-        path.write_bytes(whole)
 
 
 @pytest.mark.slow
@@ -96,23 +64,6 @@ def test_without_the_cache_the_report_can_be_redone(
     assert ran(in_clone("dvc", "repro", "--allow-missing")) == []
     in_clone("dvc", "repro", "--force", "--single-item", "report")
     assert (clone / "report/index.html").read_bytes() == page
-
-
-@pytest.mark.slow
-def test_the_documented_experiment_works(run_all: Command, tiny_all: Path) -> None:
-    output = run_all("bash", "-c", "dvc exp run -S vit.epochs=20")
-    assert set(ran(output)) == {"train_vit", "evaluate@vit", "report"}
-    lines = run_all("bash", "-c", "dvc metrics diff").splitlines()[1:]
-    assert any(re.match(r"metrics/train/vit.json +epochs +2.0 +20.0 +18.0", line) for line in lines)
-
-
-@pytest.mark.slow
-def test_fine_tuning_starts_from_the_weights_that_were_fetched(tiny_all: Path) -> None:
-    start = load_file(tiny_all / "data/weights/vgg16.safetensors")
-    weights = load_file(tiny_all / "models/vgg16.safetensors")
-    assert torch.equal(weights["backbone.5.weight"], start["5.weight"])  # frozen
-    assert not torch.equal(weights["backbone.10.weight"], start["10.weight"])
-    assert (weights["backbone.10.weight"] - start["10.weight"]).abs().max() < 0.05
 
 
 @pytest.mark.slow

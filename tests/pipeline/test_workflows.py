@@ -37,20 +37,7 @@ def test_models_are_trained_from_several_seeds_beside_the_workspace(
         "metrics/seed_errors.csv",
         "metrics/seeds.csv",
     ]
-    before = (tiny_all / "metrics/seeds.csv").read_bytes()
-    assert ran(run_all(*seeds, "cnn=2")) == []  # both are there, with the same recipe
-    assert (tiny_all / "metrics/seeds.csv").read_bytes() == before
     assert ran(run_all("dvc", "repro")) == ["report"]
-    assert "Traceback" not in run_all(*seeds, "cnn", fails=True)
-
-
-def test_the_same_seed_gives_the_same_files(run_all: Command, tiny_all: Path) -> None:
-    """Train and evaluate the ViT again, and write the report again."""
-    before = (tiny_all / "models/vit.safetensors").read_bytes()
-    stages = ["train_vit", "evaluate@vit", "report"]
-    assert ran(run_all("dvc", "repro", "--force", "--single-item", *stages)) == stages
-    assert (tiny_all / "models/vit.safetensors").read_bytes() == before
-    assert run_all("git", "status", "--porcelain") == ""
 
 
 def test_a_model_trained_by_torchrun_is_committed(run_all: Command, tiny_all: Path) -> None:
@@ -140,9 +127,8 @@ def test_another_data_set_is_reported_as_what_it_is(
     in_clone("dvc", "repro", "evaluate@cnn")
     in_clone(sys.executable, "-m", "stages.report")
     text = (clone / "report/README.md").read_text() + (clone / "report/index.html").read_text()
-    assert "Clothes model comparison" in text
-    confusion = (clone / "report/figures/confusion.svg").read_text()
+    assert "CNN on Clothes" in text
     for name in names:
-        assert name in confusion, name
+        assert name in text, name
     for word in ("MNIST", "the lab", "handwrit", "<canvas"):
         assert not re.search(rf"{word}\b", text), word

@@ -8,7 +8,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from mnist.reporting import error_charts, pictures, style
+from mnist.reporting import error_charts, galleries, style
 from mnist.reporting.charts import INK, Chart
 from mnist.reporting.comparison import compare
 from mnist.reporting.results import Results
@@ -95,14 +95,14 @@ def test_lab_and_writers_are_shown_where_they_are_known(results: Results) -> Non
 
 def test_texts_are_escaped_and_not_read_as_formulas(results: Results) -> None:
     classes = (*results.classes[:7], "$a$", "<b>", "9")  # the scene has an 8
-    chart = pictures.scenes(replace(results, classes=classes), {})
+    chart = galleries.scenes(replace(results, classes=classes), {})
     assert chart
     assert "<b>" in texts(chart)
     assert "0 of 1 objects" in chart.alt
 
 
 def test_the_heat_map_holds_each_accuracy(results: Results) -> None:
-    chart = pictures.corruptions(results, compare(results))
+    chart = galleries.corruptions(results, compare(results))
     said = texts(chart)
     for number, result in enumerate(results.models):
         for kind in result.robustness:

@@ -13,8 +13,8 @@ from mnist.errors import UserError
 from mnist.reporting import findings, label_errors
 from mnist.reporting.comparison import compare
 from mnist.reporting.results import ModelResult, Results, read_results
-from mnist.reporting.seeds import SeedRuns
 from mnist.reporting.statistics import holm, mcnemar_bounds
+from mnist.reporting.trainings import SeedRuns
 from tests.reporting.synthetic import (
     BENCHMARK,
     CORRUPTED,

@@ -15,7 +15,7 @@ import torch._dynamo  # every optimizer imports it, in each child anew if not he
 from mnist.training import distributed
 from mnist.training.checkpoint import Checkpoint, Parts
 from mnist.training.loop import train
-from tests.small_models import CPU, fingerprint, small_case, train_small
+from tests.small_models import fingerprint, small_case, train_small
 
 LIMIT = 120.0  # seconds that a child may take on a busy machine
 
@@ -55,7 +55,7 @@ class Dying(Checkpoint):
     """Is saved after every step; kills its process in one of its saves."""
 
     def __init__(self, path: Path, moment: str, number: int) -> None:
-        super().__init__(path, 0, resume=True)
+        super().__init__(path, 0)
         self.moment, self.left = moment, number
 
     def save(self, parts: Parts, step: int) -> None:
@@ -90,7 +90,7 @@ def _train_together(name: str, folder: Path, rank: int, port: int, changes: dict
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
     sys.stderr = sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     torch.set_num_threads(1)
-    with distributed.process_group(CPU):
+    with distributed.process_group():
         model, task, recipe = small_case(name, **changes)
         result = train(model, task, recipe)
     state = {"weights": result.model.state_dict(), "loss": result.curve[-1].train_loss}

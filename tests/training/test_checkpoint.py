@@ -16,8 +16,7 @@ from torch import nn
 
 from mnist.errors import UserError
 from mnist.training import checkpoint
-from mnist.training.checkpoint import Checkpoint, Parts, training_lock
-from mnist.training.run import open_checkpoint
+from mnist.training.checkpoint import Checkpoint, Parts, open_checkpoint, training_lock
 from tests.conftest import ROOT
 from tests.small_models import CPU, MODELS, fingerprint, small_model, small_params, train_small
 from tests.training.processes import LIMIT, MOMENTS, Kill, start_training
@@ -62,7 +61,7 @@ class InMemory(Checkpoint):
     """Keeps every state in memory, and loads the one that it is given."""
 
     def __init__(self, loaded: dict[str, Any] | None = None) -> None:
-        super().__init__(Path("never written"), 0, resume=True)
+        super().__init__(Path("never written"), 0)
         self.states: list[dict[str, Any]] = []
         self.loaded = loaded
 
@@ -122,27 +121,30 @@ def full(*_: Any) -> None:
 def test_a_full_disk_leaves_the_checkpoint_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: Any, failing: str
 ) -> None:
-    saved = Checkpoint(tmp_path / "checkpoint.pt", 0, resume=True)
+    saved = Checkpoint(tmp_path / "checkpoint.pt", 0)
     saved.save({"part": counter(1)}, 1)
     with monkeypatch.context() as patch:
         patch.setattr(where, failing, full)
-        saved.save({"part": counter(2)}, 2)
+        with pytest.raises(OSError, match="No space left"):
+            saved.save({"part": counter(2)}, 2)
     part = counter(0)
     assert saved.load({"part": part}) == 1
     assert part.value[0] == 1
     assert list(tmp_path.iterdir()) == [saved.path]
 
 
-def test_a_checkpoint_that_is_cut_off_or_not_wanted_is_ignored(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_a_checkpoint_that_is_not_wanted_is_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved = Checkpoint(tmp_path / "checkpoint.pt", 0, resume=True)
-    saved.save({"part": counter(1)}, 1)
-    saved.path.write_bytes(saved.path.read_bytes()[:4000])
-    assert saved.load({"part": counter(0)}) == 0
-    assert "checkpoint.pt cannot be read and is ignored: " in capsys.readouterr().err
-    saved.save({}, 7)
-    assert Checkpoint(saved.path, 0, resume=False).load({}) == 0
+    monkeypatch.chdir(tmp_path)
+    params = small_params()
+    anew = params.model_copy(
+        update={"runtime": params.runtime.model_copy(update={"resume": False})}
+    )
+    model = small_model("vit", params)
+    open_checkpoint("vit", params, model, CPU, []).save({}, 7)
+    assert open_checkpoint("vit", params, model, CPU, []).load({}) == 7
+    assert open_checkpoint("vit", anew, model, CPU, []).load({}) == 0
 
 
 def test_whatever_decides_a_result_decides_the_name_of_its_checkpoint(
@@ -181,7 +183,7 @@ def test_a_second_training_of_a_model_is_refused(
     path = tmp_path / "checkpoints/cnn.0.lock"
     for _ in range(2):  # free after the block
         with training_lock(path), training_lock(path.with_name("vit.0.lock")):
-            message = f"process {os.getpid()} is at the same training"
+            message = "another process is at the same training"
             with pytest.raises(UserError, match=message), training_lock(path):
                 pass
 

@@ -47,8 +47,8 @@ def test_every_model_trains_on_it_and_goes_on_after_a_stop(
     whole = train(*case(), precision)
     assert whole.curve[-1].train_loss < whole.curve[0].train_loss
     with pytest.raises(KeyboardInterrupt):
-        train(*case(), precision, Stopping(path, 0, resume=True))
-    resumed = train(*case(), precision, Checkpoint(path, 60, resume=True))
+        train(*case(), precision, Stopping(path, 0))
+    resumed = train(*case(), precision, Checkpoint(path, 60))
     assert resumed.curve == whole.curve
     weights = resumed.model.state_dict()
     for key, value in whole.model.state_dict().items():

@@ -133,6 +133,6 @@ def test_a_network_that_does_not_fit_the_images_is_one_clear_error(
     params = yaml.safe_load((folder / "params.yaml").read_text())
     params[name][key] = value
     write_params(folder, params)
-    message = f"the section {name} of params.yaml makes no network that works on 28x28 images"
+    message = f"the section {name} of params.yaml makes no network for 28x28 images"
     with pytest.raises(UserError, match=message):
         run_stage(folder, STAGES[name])
