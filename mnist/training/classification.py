@@ -35,7 +35,6 @@ class Classification:
     Args:
         training: uint8 images (N, 28, 28) and int64 labels (N,), on the device to train on.
         validation: likewise; used for the learning curve only, never to choose the weights.
-        seed: of the order of the images and their augmentation.
     """
 
     def __init__(
@@ -44,17 +43,15 @@ class Classification:
         self.images, self.labels = training
         self.validation = validation
         self.recipe, self.seed = recipe, seed
-        self.batch_size = min(recipe.batch_size, len(self.images))
-        # The images left over wait for a later epoch.
-        self.steps_per_epoch = len(self.images) // self.batch_size
+        count = len(self.images)
+        self.batch_size = min(recipe.batch_size, count)
+        self.steps_per_epoch = count // self.batch_size  # those left over wait for a later epoch
         self.shard = distributed.shard(self.batch_size)
-        self.hard = max(round(HARD_SHARE * len(self.images)), (self.batch_size + 1) // 2)
-        later = min(2 * self.hard, len(self.images))
-        self.later_steps = (
-            later // self.batch_size if recipe.hard_example_mining else self.steps_per_epoch
-        )
+        self.hard = max(round(HARD_SHARE * count), (self.batch_size + 1) // 2)
+        later = min(2 * self.hard, count) if recipe.hard_example_mining else count
+        self.later_steps = later // self.batch_size
         # The latest loss of every image. An image that was not seen yet counts as hard.
-        self.losses = torch.full((len(self.images),), torch.inf, device=self.images.device)
+        self.losses = torch.full((count,), torch.inf, device=self.images.device)
         self.epoch, self.order = -1, torch.empty(0)
 
     def batch(self, step: int) -> Batch:

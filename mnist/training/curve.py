@@ -49,7 +49,8 @@ class LearningCurve:
 
     def add_row(self, epoch: float, validation: tuple[float, float, int]) -> CurveRow:
         """Add a row from the steps since the last one, and write the file."""
-        train_loss = distributed.mean(self.loss_sum).item() / self.steps
+        sums = distributed.gather(self.loss_sum.reshape(1))  # one of each process
+        train_loss = sums.mean().item() / self.steps
         self.rows.append(CurveRow(epoch, train_loss, *validation))
         self.loss_sum, self.steps = torch.zeros(()), 0
         self._write()

@@ -23,7 +23,6 @@ class Detection:
     Args:
         training: uint8 images (N, 28, 28) and int64 labels (N,) that the scenes are made of.
         validation: likewise; used for the learning curve only, each digit alone in a scene.
-        seed: of the scenes.
     """
 
     def __init__(

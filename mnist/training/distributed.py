@@ -52,11 +52,6 @@ def shard(batch_size: int) -> slice:
     return slice(rank() * size, (rank() + 1) * size)
 
 
-def mean(value: Tensor) -> Tensor:
-    """Return the mean of `value`, one number, over all processes."""
-    return gather(value.reshape(1)).mean()
-
-
 def gather(values: Tensor) -> Tensor:
     """Return `values` (n, ...) of all processes, (n * world_size, ...), in the order of ranks."""
     if world_size() == 1:

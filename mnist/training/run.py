@@ -31,11 +31,8 @@ def train_stage(
 ) -> None:
     """Train model `name` on MNIST and write the outputs that dvc.yaml names for its stage.
 
-    Under torchrun, several processes train together and process 0 writes.
-
-    Args:
-        build: makes the model with its first weights.
-        make_task: `Classification` or `Detection`.
+    Under torchrun, several processes train together and process 0 writes. `build` makes the model
+    with its first weights.
 
     Raises:
         UserError: the same training is running already, or the network does not fit the images.
