@@ -12,7 +12,7 @@ from mnist.device import set_up
 from mnist.errors import run
 from mnist.evaluation import calibration
 from mnist.evaluation.examples import describe
-from mnist.evaluation.predict import count_flops, predict, predictions_csv
+from mnist.evaluation.predictions import count_flops, predict, predictions_csv
 from mnist.evaluation.robustness import choose_digits, classify_corrupted, robustness_csv
 from mnist.files import round_numbers, sha256, write_json, write_text
 from mnist.models import registry

@@ -19,7 +19,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from mnist.data.arrays import load_arrays
 from mnist.device import cpu_name, set_up
-from mnist.evaluation.predict import predict
+from mnist.evaluation.predictions import predict
 from mnist.files import round_numbers, write_json
 from mnist.models import registry
 from mnist.params import Params, load_params

@@ -12,7 +12,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from mnist.evaluation.metrics import classification_metrics, proper_scores
-from mnist.evaluation.predict import Predictions
+from mnist.evaluation.predictions import Predictions
 
 NULL_REPEATS = 1000
 UNLIKE_SHARE = 0.02  # of the validation digits, whose confidence lies below `least_confidence`

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
-from mnist.evaluation.predict import Predictions
+from mnist.evaluation.predictions import Predictions
 from mnist.evaluation.robustness import choose_digits
 from mnist.models.inference import to_input
 from mnist.params import EvaluateParams

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
-from mnist.evaluation.predict import predict
+from mnist.evaluation.predictions import predict
 
 
 def choose_digits(count: int, labels: np.ndarray, seed: int) -> np.ndarray:

@@ -48,19 +48,33 @@ class Checkpoint:
         return time.perf_counter() - self.last_save >= self.seconds
 
     def save(self, parts: Parts, step: int) -> None:
-        """Write the state after `step` steps, whole or not at all."""
+        """Write the state after `step` steps, whole or not at all.
+
+        A full disk costs the checkpoint, not the training.
+        """
         state = {name: part.state_dict() for name, part in parts.items()} | {"step": step}
         buffer = io.BytesIO()  # torch.save to a file turns an error of the disk into its own
         torch.save(state, buffer)
-        with new_file(self.path) as partial:
-            partial.write_bytes(buffer.getbuffer())
+        try:
+            with new_file(self.path) as partial:
+                partial.write_bytes(buffer.getbuffer())
+        except OSError as error:
+            print(f"no checkpoint was written, training continues: {error}", file=sys.stderr)
         self.last_save = time.perf_counter()
 
     def load(self, parts: Parts) -> int:
-        """Restore the state of `parts` from the file and return the steps done, 0 without one."""
+        """Restore the state of `parts` from the file and return the steps done, 0 without one.
+
+        A file that cannot be read is reported and ignored.
+        """
         if not self.path.exists():
             return 0
-        state = torch.load(self.path, map_location="cpu", weights_only=True)
+        try:
+            state = torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception as error:  # a damaged file can raise nearly anything
+            reason = str(error).partition("\n")[0]
+            print(f"{self.path} cannot be read and is ignored: {reason}", file=sys.stderr)
+            return 0
         for name, part in parts.items():
             part.load_state_dict(state[name])
         return state["step"]

@@ -11,7 +11,7 @@ from mnist.evaluation.calibration import (
     reliability,
     score,
 )
-from mnist.evaluation.predict import Predictions
+from mnist.evaluation.predictions import Predictions
 
 
 def test_bins_hold_equally_many_predictions_in_order_of_confidence() -> None:

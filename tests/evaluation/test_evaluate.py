@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from mnist.data.arrays import load_arrays
 from mnist.evaluation.calibration import fit_temperature, least_confidence, score
 from mnist.evaluation.corruptions import CORRUPTIONS
-from mnist.evaluation.predict import predict
+from mnist.evaluation.predictions import predict
 from mnist.evaluation.robustness import choose_digits, classify_corrupted, robustness_csv
 from mnist.files import sha256
 from stages import evaluate as stage

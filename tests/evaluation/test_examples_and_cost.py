@@ -9,7 +9,7 @@ from torch import nn
 
 from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
 from mnist.evaluation.examples import describe, misclassified
-from mnist.evaluation.predict import Predictions, count_flops
+from mnist.evaluation.predictions import Predictions, count_flops
 from mnist.evaluation.robustness import choose_digits
 from mnist.models import registry
 from mnist.params import Params

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
-from mnist.evaluation.predict import predict
+from mnist.evaluation.predictions import predict
 from mnist.evaluation.robustness import choose_digits, classify_corrupted, robustness_csv
 from tests.digits import as_tensors
 
