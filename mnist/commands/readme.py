@@ -1,4 +1,4 @@
-"""Write the table of results in README.md from the same files as the report."""
+"""Write the finding and the table of results into README.md, from the files of the report."""
 
 import argparse
 from pathlib import Path
@@ -16,10 +16,11 @@ def main(arguments: argparse.Namespace) -> None:
     from mnist.reporting.tables import leaderboard
 
     results = read_results(METRICS, load_params())
-    table = leaderboard(results, read_json(METRICS / "comparison.json"))
+    comparison = read_json(METRICS / "comparison.json")
+    table, finding = leaderboard(results, comparison), comparison["verdict"]["best"][0]
     before, start, rest = README.read_text(encoding="utf-8").partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
         raise UserError(f"{README} needs the lines {START.strip()} and {END.strip()}; add them.")
-    table_text = f"\n{table.markdown}\n{table.description}\n\n"
-    write_text(README, f"{before}{START}{table_text}{END}{after}")
+    text = f"\n**{finding}**\n\n{table.markdown}\n{table.description}\n\n"
+    write_text(README, f"{before}{START}{text}{END}{after}")

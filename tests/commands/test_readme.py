@@ -28,7 +28,8 @@ def test_the_table_is_replaced_between_its_markers(
     path.write_text("before\n<!-- results -->\nold\n<!-- /results -->\nafter\n")
     readme.main(argparse.Namespace())
     text = path.read_text()
-    assert text.startswith("before\n<!-- results -->\n\n| Model | Error |")
+    assert text.startswith("before\n<!-- results -->\n\n**CNN")
+    assert "\n| Model | Error |" in text
     assert "| Vision Transformer | 2.00% |" in text
     assert "old" not in text
     assert text.endswith("\n\n<!-- /results -->\nafter\n")
@@ -42,6 +43,8 @@ def test_the_table_is_replaced_between_its_markers(
 @pytest.mark.skipif("CI" not in os.environ, reason="a user may have other results than committed")
 def test_the_committed_table_shows_the_committed_metrics() -> None:
     results = read_results(ROOT / "metrics", load_params(ROOT / "params.yaml"))
-    table = leaderboard(results, read_json(ROOT / "metrics/comparison.json"))
+    comparison = read_json(ROOT / "metrics/comparison.json")
+    table = leaderboard(results, comparison)
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert f"\n{table.markdown}\n" in text, "run `make readme`"
+    assert comparison["verdict"]["best"][0] in text
