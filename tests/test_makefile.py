@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 
 
 def make(*arguments: str, folder: Path = ROOT) -> str:
-    command = ["make", *arguments]
+    command = ["make", "--no-print-directory", *arguments]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     return result.stdout + result.stderr
 
