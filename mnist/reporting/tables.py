@@ -55,14 +55,14 @@ def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
         "Error: on the test images, mean over trainings by different seeds, with its 95% interval. "
         "Corrupted: mean error on corrupted images. TFLOP: arithmetic of the training, with that "
         "of the model it starts from."
+        + " Lab: the error of the university lab's one training." * bool(lab)
+        + " Bold: the lowest error, and those not shown to be higher." * shown
     )
     return Table(
         "leaderboard",
         "All models, the lowest mean error first",
         *_cells(results, ranking, columns),
-        description
-        + " Lab: the error of the university lab's one training." * bool(lab)
-        + " Bold: the lowest error, and those not shown to be higher." * shown,
+        description,
         [i for i, name in enumerate(ranking) if shown and name in comparison["leaders"]],
     )
 
