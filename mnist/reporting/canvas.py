@@ -33,7 +33,6 @@ class Canvas:
     """The variables of draw.html.j2."""
 
     title: str
-    """of the network"""
     samples: Sequence[Sample]
     model: str
     """JSON: the layers of the network, its temperature and its least confidence"""

@@ -47,7 +47,6 @@ def read_seed_runs(
     weights at hand are in no row, they are the only training.
 
     Args:
-        folder: metrics/.
         labels: (images,) the true classes.
         predicted_at_hand: (images,) what the weights at hand predict.
         row_at_hand: what seeds.csv would hold of them.
