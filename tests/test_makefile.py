@@ -15,11 +15,6 @@ def make(*arguments: str, folder: Path = ROOT) -> str:
     return result.stdout + result.stderr
 
 
-@pytest.mark.parametrize("command", ["quick", "seeds", "bench", "site", "readme"])
-def test_a_target_runs_the_command_of_its_name(command: str) -> None:
-    assert f"\npython -m mnist {command}" in make("--dry-run", command)
-
-
 def test_the_main_targets_run_what_they_promise() -> None:
     assert "python -m mnist parallel --jobs 4\ndvc repro" in make("--dry-run", "repro", "JOBS=4")
     assert "parallel" not in make("--dry-run", "repro")

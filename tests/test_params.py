@@ -36,15 +36,6 @@ def test_numbers_that_dvc_writes_as_text_are_numbers(
     assert value == 1e-5
 
 
-def test_names_of_classes_and_the_list_of_models_are_free(
-    tmp_path: Path, committed: dict[str, Any]
-) -> None:
-    put(committed, "data.classes", ["0.5", "T-shirt"])
-    put(committed, "models", ["vit", "cnn"])
-    params = load(tmp_path, committed)
-    assert (params.data.classes, params.models) == (["0.5", "T-shirt"], ["vit", "cnn"])
-
-
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [

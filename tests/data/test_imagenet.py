@@ -72,11 +72,6 @@ def test_own_files_of_either_format_are_verified_and_loaded(tmp_path: Path) -> N
         imagenet.load_imagenet_weights(model, "alexnet", path)
 
 
-def test_other_layers_are_refused() -> None:
-    with pytest.raises(SourceError, match="are not ImageNet's"):
-        imagenet.verify(backbone("vgg16"), "alexnet")
-
-
 class Attack:
     def __init__(self, path: Path) -> None:
         self.path = path

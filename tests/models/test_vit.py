@@ -17,26 +17,6 @@ def build(seed: int = 0, **changes: Any) -> ViT:
     return small_model("vit", small_params(vit=SMALL | changes), seed).eval()
 
 
-def test_patchify_is_the_explicit_loop() -> None:
-    images = torch.rand(3, 2, 28, 28)
-    patches = patchify(images, 7)
-    assert patches.shape == (3, 16, 2 * 49)
-    for row in range(4):
-        for column in range(4):
-            square = images[:, :, 7 * row : 7 * row + 7, 7 * column : 7 * column + 7]
-            assert torch.equal(patches[:, 4 * row + column], square.flatten(1))
-
-
-@pytest.mark.parametrize("changes", VARIANTS)
-def test_every_variant_has_one_token_for_each_patch(changes: dict[str, Any]) -> None:
-    model = build(**changes)
-    side = 28 // changes.get("patch_size", 7)
-    tokens = side**2 + (model.class_token is not None)
-    assert model.embed(torch.zeros(2, 1, 28, 28)).shape == (2, tokens, 32)
-    assert model(torch.zeros(2, 1, 28, 28)).shape == (2, 10)
-    assert model.rollout(torch.zeros(2, 1, 28, 28)).shape == (2, side**2)
-
-
 def test_attention_rows_sum_to_one_and_are_what_the_kernel_uses() -> None:
     torch.manual_seed(0)
     attention = SelfAttention(dim=32, heads=4)

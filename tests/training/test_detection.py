@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from mnist.data.scenes import INK_THRESHOLD
 from mnist.training.detection import Detection
 from tests.digits import as_tensors
-from tests.small_models import small_case, small_model, small_params
+from tests.small_models import small_model, small_params
 
 
 def detection(training: slice = slice(300), seed: int = 0, **changes: Any) -> Detection:
@@ -80,16 +80,6 @@ def edges(profile: torch.Tensor) -> tuple[float, float]:
     values = np.interp(fine, np.arange(64) + 0.5, profile.numpy())
     ink = fine[values >= INK_THRESHOLD]
     return ink[0], ink[-1]
-
-
-def test_the_loss_is_the_sum_of_the_losses_of_both_stages() -> None:
-    model, task, _ = small_case("frcnn")
-    scenes, contents = batch = task.batch(0)
-    torch.manual_seed(0)
-    losses = model.train()(scenes, contents)
-    torch.manual_seed(0)
-    assert len(losses) == 6
-    torch.testing.assert_close(task.loss(model, batch), sum(losses.values()))
 
 
 def test_a_digit_that_is_not_found_by_both_stages_counts_as_wrong() -> None:
