@@ -54,19 +54,6 @@ def test_boxes_lie_inside_and_overlap_within_the_limit(
         assert (common <= overlap * smaller + 1e-3).all()
 
 
-def test_an_edge_lies_where_the_grey_value_rises_to_ink() -> None:
-    image = torch.zeros(1, 8, 10, dtype=torch.uint8)
-    image[0, 2:6, 3:7] = 255
-    left, top, right, bottom = ink_boxes(image)[0].tolist()
-    rise = INK_THRESHOLD / 255  # from one centre, where it is black, to the next, where it is white
-    assert [left, top] == pytest.approx([2.5 + rise, 1.5 + rise])
-    assert [right, bottom] == pytest.approx([7.5 - rise, 6.5 - rise])
-    image[0, :, 2] = image[0, :, 7] = INK_THRESHOLD - 1  # blur moves the edges a little
-    blurred = ink_boxes(image)[0].tolist()
-    assert blurred[0] == pytest.approx(2.5, abs=0.01)
-    assert blurred[2] == pytest.approx(7.5, abs=0.01)
-
-
 def test_an_image_without_ink_is_left_out_and_a_speck_has_a_box() -> None:
     images = torch.zeros(6, 28, 28, dtype=torch.uint8)
     images[0, 10, 10] = INK_THRESHOLD

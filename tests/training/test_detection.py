@@ -26,15 +26,10 @@ def one_digit_scenes(**changes: Any) -> dict[str, Any]:
 def test_an_epoch_shows_each_digit_at_most_once_and_every_epoch_other_scenes() -> None:
     task = detection(batch_size=10)
     assert task.steps_per_epoch == 300 // 3 // 10
-    for epoch in (0, 1):
-        batches = [task.batch(epoch * 10 + step) for step in range(10)]
-        labels = torch.cat([target["labels"] for _, contents in batches for target in contents])
-        shown = torch.bincount(labels - 1, minlength=10)
-        assert (shown <= torch.bincount(as_tensors(slice(300))[1], minlength=10)).all()
-        assert shown.sum() > 0.8 * 300  # the rest found no place
-        scenes, contents = batches[0]
-        assert scenes.shape == (10, 1, 64, 64)
-        assert len(contents) == 10
+    contents = [target for step in range(10) for target in task.batch(step)[1]]
+    shown = torch.bincount(torch.cat([target["labels"] for target in contents]) - 1, minlength=10)
+    assert (shown <= torch.bincount(as_tensors(slice(300))[1], minlength=10)).all()
+    assert shown.sum() > 0.8 * 300  # the rest found no place
     assert not torch.equal(task.batch(0)[0], task.batch(10)[0])
 
 
