@@ -36,19 +36,34 @@ def test_numbers_that_dvc_writes_as_text_are_numbers(
     assert value == 1e-5
 
 
+def test_names_of_classes_and_the_list_of_models_are_free(
+    tmp_path: Path, committed: dict[str, Any]
+) -> None:
+    put(committed, "data.classes", ["0.5", "T-shirt"])
+    put(committed, "models", ["vit", "cnn"])
+    params = load(tmp_path, committed)
+    assert (params.data.classes, params.models) == (["0.5", "T-shirt"], ["vit", "cnn"])
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
         ("cnn.lrate", 0.1, "cnn.lrate is not a known key"),
         ("cnn.lr", float("nan"), "cnn.lr = nan"),
         ("cnn.epochs", 0, "cnn.epochs = 0: input should be greater than 0"),
+        ("cnn.optimizer", "adam", "'adamw' or 'sgd'"),
+        ("vit.hard_example_mining", 0.5, "vit.hard_example_mining = 0.5"),
+        ("cnn.strides", [2, 1, 0, 1], "cnn.strides.2 = 0"),
         ("frcnn.crop_size", 27, "frcnn.crop_size = 27"),
+        ("frcnn.crops_per_scene", 1, "frcnn.crops_per_scene = 1"),
         ("frcnn.scenes.digits_min", 9, "frcnn.scenes: digits_min = 9 is more than 5"),
         ("vgg16.weights", "none", "frozen_blocks = 2 would keep random weights"),
         ("vit.patch_size", 5, "patch_size = 5 does not divide 28"),
         ("vit.heads", 7, "dim = 160 is not divisible by heads = 7"),
+        ("data.classes", ["only"], "data.classes"),
         ("data.classes", [0, 1], "data.classes.0 = 0"),
         ("seed", 2**32, "seed = 4294967296"),
+        ("models", [], "models = []"),
         ("models", ["cnn", "evaluate"], "models: 'evaluate' is unknown"),
         ("models", ["cnn", "cnn"], "models: 'cnn' is unknown or there twice"),
     ],

@@ -54,6 +54,28 @@ def test_boxes_lie_inside_and_overlap_within_the_limit(
         assert (common <= overlap * smaller + 1e-3).all()
 
 
+def test_a_box_is_tight_around_the_ink() -> None:
+    made = scenes_of(digits_max=1)
+    for scene, (boxes, _) in zip(made.images, made.digits(), strict=True):
+        rows, columns = (scene >= INK_THRESHOLD).nonzero().T
+        inked = [columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]
+        # Every edge lies within half a pixel of the last pixel that has ink.
+        assert (boxes[0] - torch.stack(inked)).abs().max() <= 0.5
+
+
+def test_an_edge_lies_where_the_grey_value_rises_to_ink() -> None:
+    image = torch.zeros(1, 8, 10, dtype=torch.uint8)
+    image[0, 2:6, 3:7] = 255
+    left, top, right, bottom = ink_boxes(image)[0].tolist()
+    rise = INK_THRESHOLD / 255  # from one centre, where it is black, to the next, where it is white
+    assert [left, top] == pytest.approx([2.5 + rise, 1.5 + rise])
+    assert [right, bottom] == pytest.approx([7.5 - rise, 6.5 - rise])
+    image[0, :, 2] = image[0, :, 7] = INK_THRESHOLD - 1  # blur moves the edges a little
+    blurred = ink_boxes(image)[0].tolist()
+    assert blurred[0] == pytest.approx(2.5, abs=0.01)
+    assert blurred[2] == pytest.approx(7.5, abs=0.01)
+
+
 def test_an_image_without_ink_is_left_out_and_a_speck_has_a_box() -> None:
     images = torch.zeros(6, 28, 28, dtype=torch.uint8)
     images[0, 10, 10] = INK_THRESHOLD
@@ -63,6 +85,21 @@ def test_an_image_without_ink_is_left_out_and_a_speck_has_a_box() -> None:
     assert (made.boxes[0, 2:] - made.boxes[0, :2]).tolist() == [1, 1]
     assert len(made.digits()) == 6
     assert ink_boxes(torch.zeros(1, 6, 8, dtype=torch.uint8)).tolist() == [[0, 0, 8, 6]]
+
+
+def test_undistorted_a_scene_shows_the_very_pixels_of_its_digit() -> None:
+    images, labels = as_tensors(slice(50))
+    generator = torch.Generator().manual_seed(3)
+    made = make_scenes(images, labels, limits(digits_max=1, scale=0), generator)
+    assert len(made.boxes) == 50
+    for scene, box, source in zip(made.images, made.boxes, made.source, strict=True):
+        ink = ink_boxes(images[source][None])[0]
+        x, y, x_end, y_end = (box - ink).round().int().tolist()
+        assert (x, y) == (x_end, y_end)  # the digit was moved by whole pixels
+        torch.testing.assert_close(box - ink, (box - ink).round(), atol=1e-4, rtol=0)
+        padded = torch.zeros(120, 120, dtype=torch.uint8)
+        padded[28 + y : 56 + y, 28 + x : 56 + x] = images[source]
+        assert torch.equal(scene, padded[28:92, 28:92])
 
 
 def test_sizes_are_drawn_between_the_limits_and_digits_are_distorted() -> None:
@@ -92,6 +129,13 @@ def test_counts_come_equally_often_and_the_number_can_be_set() -> None:
     assert len(scenes_of().source) > 0.9 * 300  # the rest found no place
     assert scene_count(299, limits()) == 99
     assert scene_count(300, limits(digits_min=2, digits_max=2)) == 150
+
+
+def test_the_same_seed_gives_the_same_bits() -> None:
+    first, again, other = scenes_of(seed=1), scenes_of(seed=1), scenes_of(seed=2)
+    for name in vars(first):
+        assert torch.equal(getattr(first, name), getattr(again, name)), name
+    assert not torch.equal(first.images, other.images)
 
 
 def test_too_few_digits_and_a_scene_too_small_are_refused() -> None:

@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mnist.errors import UserError
 from mnist.models.inference import to_input
 from mnist.training import distributed
 from mnist.training.classification import Classification
@@ -66,12 +65,6 @@ def test_the_shards_of_two_processes_make_the_batch_of_one(
             assert torch.equal(torch.cat([first, second]), part)
         else:
             assert torch.equal(flat([*first, *second]), flat(part))
-
-
-def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "world_size", lambda: 3)
-    with pytest.raises(UserError, match="a batch of 16 is not divisible by 3 processes"):
-        classification()
 
 
 def epochs_of(task: Classification, lengths: list[int]) -> list[Tensor]:

@@ -22,3 +22,15 @@ def test_it_is_the_moving_average_of_the_weights() -> None:
         expected = weight if expected is None else keep * expected + (1 - keep) * weight
         assert ema.module.weight.item() == pytest.approx(expected)
     assert model.weight.item() == -1.0
+
+
+def test_the_statistics_of_batch_normalisation_are_averaged_too() -> None:
+    model = nn.BatchNorm1d(2)
+    ema: Any = EMA(model, decay=0.1)
+    model.running_mean = torch.tensor([10.0, 20.0])
+    ema.update(model)
+    model.running_mean = torch.tensor([20.0, 0.0])
+    model.num_batches_tracked = torch.tensor(7)
+    ema.update(model)
+    torch.testing.assert_close(ema.module.running_mean, torch.tensor([19.0, 2.0]))
+    assert ema.module.num_batches_tracked == 7  # an integer: the latest
