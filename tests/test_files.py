@@ -1,13 +1,12 @@
 """A file or folder is complete or not there at all."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mnist.files import new_file, new_folder, round_numbers, write_json
+from mnist.files import new_file, new_folder, round_numbers
 
 
 def fill_file(partial: Path) -> None:
@@ -42,12 +41,6 @@ def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
     with new_folder(tmp_path / "out") as partial:
         fill_folder(partial)
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
-
-
-def test_nan_is_not_written_as_json(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="JSON"):
-        write_json(tmp_path / "figures.json", {"loss": math.nan})
-    assert not list(tmp_path.iterdir())
 
 
 def test_numbers_are_rounded_at_any_depth() -> None:

@@ -4,8 +4,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import ROOT
 
 
@@ -13,11 +11,6 @@ def make(*arguments: str, folder: Path = ROOT) -> str:
     command = ["make", "--no-print-directory", *arguments]
     result = subprocess.run(command, cwd=folder, capture_output=True, text=True)
     return result.stdout + result.stderr
-
-
-@pytest.mark.parametrize("command", ["quick", "seeds", "bench", "site", "readme"])
-def test_a_target_runs_the_command_of_its_name(command: str) -> None:
-    assert f"\npython -m mnist {command}" in make("--dry-run", command)
 
 
 def test_the_main_targets_run_what_they_promise() -> None:
@@ -28,11 +21,8 @@ def test_the_main_targets_run_what_they_promise() -> None:
     assert "\nrepro " in make("help")
 
 
-@pytest.mark.parametrize("state", ["no repository", "no commit"])
-def test_without_git_one_line_comes_before_the_installation(tmp_path: Path, state: str) -> None:
+def test_without_git_one_line_comes_before_the_installation(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
-    if state == "no commit":
-        subprocess.run(["git", "init", "--quiet"], cwd=tmp_path, check=True)
     for target in ("quick", "repro"):
         line, end = make(target, folder=tmp_path).splitlines()
         assert "Clone the project, or run `git init`" in line

@@ -84,9 +84,9 @@ def test_an_impossible_split_is_refused(size: int) -> None:
         split(one[:-1], 20)
 
 
-@pytest.mark.parametrize("count", [2, 256])
-def test_data_of_any_number_of_classes_are_split_or_refused(folder: Path, count: int) -> None:
+def test_data_of_256_classes_are_split(folder: Path) -> None:
     """100 images a class, each class by its own grey value."""
+    count = 256
     for (images, labels), each in zip(NAMES.values(), (100, 10), strict=True):
         classes = np.repeat(np.arange(count), each)
         write_idx(folder / "data/raw" / images, np.tile(classes[:, None, None], (28, 28)))
@@ -98,10 +98,6 @@ def test_data_of_any_number_of_classes_are_split_or_refused(folder: Path, count:
         pixels, numbers = load_arrays(folder / f"data/mnist/{name}.npz", CPU)
         assert torch.bincount(numbers).tolist() == [each] * count
         assert (pixels == numbers[:, None, None]).all()
-    for wrong in ([*names, "one more"], names[:-1]):
-        write_params(folder, checksums=False, classes=wrong)
-        with pytest.raises(UserError, match=r"data\.classes"):
-            convert.main()
 
 
 def test_the_idx_files_are_verified_again(folder: Path) -> None:

@@ -13,15 +13,6 @@ LISTS = {
 }
 
 
-def test_the_lists_shape_the_layers() -> None:
-    model = small_model("cnn", small_params(cnn=LISTS))
-    with torch.no_grad():
-        maps = model.features(torch.zeros(3, 1, 28, 28))
-    # 28 -> stride 2 -> 14 -> pool 2 -> 7
-    assert maps.shape == (3, 16, 7, 7)
-    assert model(torch.zeros(3, 1, 28, 28)).shape == (3, 10)
-
-
 def test_the_head_sees_the_maximum_of_each_feature_map_of_normalised_pixels() -> None:
     model = small_model("cnn", small_params(cnn=LISTS)).eval()
     images = torch.rand(4, 1, 28, 28)

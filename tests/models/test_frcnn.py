@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from mnist.models import registry
-from mnist.models.frcnn import Crops, DigitDetector, RoIAlign, enlarge, normalised, targets
+from mnist.models.frcnn import Crops, DigitDetector, RoIAlign, normalised, targets
 from mnist.models.inference import PIXEL_MEAN, PIXEL_STD, classify_digits, to_input
 from tests.digits import as_tensors
 from tests.small_models import small_model, small_params
@@ -72,12 +72,6 @@ def test_crops_show_a_box_stretched_and_in_its_own_shape() -> None:
     )
     assert heights == pytest.approx((28 / 1.3, 20), abs=1)
     assert widths == pytest.approx((28 / 1.3, 5), abs=1)
-
-
-def test_boxes_are_enlarged_around_their_centres() -> None:
-    box = torch.tensor([[10.0, 20.0, 14.0, 40.0]])
-    assert enlarge(box, 1.5).tolist() == [[9, 15, 15, 45]]
-    assert enlarge(box, 1.5, square=True).tolist() == [[-3, 15, 27, 45]]
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,6 @@ from mnist.models.registry import MODELS
 from tests.digits import as_tensors
 from tests.small_models import small_model, small_params
 
-CLASSIFIERS = [name for name in MODELS if not registry.detects(name)]
-
 
 def predict(name: str, model: Any, images: Tensor, batch_size: int) -> Tensor:
     if registry.detects(name):
@@ -40,27 +38,6 @@ def test_predictions_do_not_depend_on_the_neighbours_in_the_batch(name: str) -> 
     order = torch.randperm(20)
     expected = predict(name, model, images, 20)[order]
     torch.testing.assert_close(predict(name, model, images[order], 7), expected)
-
-
-@pytest.mark.parametrize("name", CLASSIFIERS)
-def test_dropout_is_active_in_training_only(name: str) -> None:
-    model = small_model(name, small_params(**{name: {"dropout": 0.5}})).train()
-    images = torch.rand(8, 1, 28, 28)
-    assert not torch.equal(model(images), model(images))
-    model.eval()
-    assert torch.equal(model(images), model(images))
-    without = small_model(name, small_params(**{name: {"dropout": 0.0}})).train()
-    assert torch.equal(without(images), without(images))
-
-
-@pytest.mark.parametrize("name", MODELS)
-def test_inference_changes_no_buffer(name: str) -> None:
-    """A network left in training mode would move its batch normalisation's statistics."""
-    model = small_model(name, small_params()).train()
-    before = {key: value.clone() for key, value in model.state_dict().items()}
-    predict(name, model, as_tensors(slice(10))[0], 5)
-    assert not model.training
-    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
 
 
 @pytest.mark.parametrize("name", ["cnn", "frcnn", "vit"])

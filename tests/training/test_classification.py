@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mnist.errors import UserError
 from mnist.models.inference import to_input
 from mnist.training import distributed
 from mnist.training.classification import Classification
@@ -66,12 +65,6 @@ def test_the_shards_of_two_processes_make_the_batch_of_one(
             assert torch.equal(torch.cat([first, second]), part)
         else:
             assert torch.equal(flat([*first, *second]), flat(part))
-
-
-def test_a_batch_that_cannot_be_divided_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(distributed, "world_size", lambda: 3)
-    with pytest.raises(UserError, match="a batch of 16 is not divisible by 3 processes"):
-        classification()
 
 
 def epochs_of(task: Classification, lengths: list[int]) -> list[Tensor]:
@@ -134,23 +127,3 @@ def test_each_step_augments_anew_as_the_recipe_wants(limit: str) -> None:
     inputs = torch.cat([task.batch(step)[0] for task in tasks for step in (0, 1, 10)])
     different = {tuple(distorted.flatten().tolist()) for distorted in inputs}
     assert len(different) == 6 * 16  # of other seeds, steps, epochs and places in a batch
-
-
-def test_the_loss_is_cross_entropy_with_smoothed_labels() -> None:
-    logits = torch.randn(4, 10)
-    labels = torch.tensor([3, 0, 9, 3])
-    task = classification(label_smoothing=0.2)
-    loss = task.loss(nn.Identity(), (logits, labels, torch.arange(4)))
-    targets = 0.8 * F.one_hot(labels, 10) + 0.2 / 10
-    assert loss.item() == pytest.approx(-(targets * logits.log_softmax(1)).sum(1).mean().item())
-
-
-def test_a_validation_is_in_inference_mode_and_without_smoothing() -> None:
-    model, task, _ = small_case("cnn", dropout=0.5)
-    images, labels = as_tensors(slice(300, 340))
-    first = task.validate(model.train())
-    assert task.validate(model.train()) == first
-    logits = model.eval()(to_input(images))
-    assert first[0] == pytest.approx(F.cross_entropy(logits, labels).item(), rel=1e-5)
-    assert first[1] == pytest.approx((logits.argmax(1) == labels).double().mean().item())
-    assert first[2] == 40
