@@ -32,45 +32,24 @@ def test_the_settings_of_quick_are_possible_and_change_every_training(tmp_path: 
     assert {f"{name}.epochs" for name in models} <= quick.SETTINGS.keys()
 
 
-def test_no_stage_depends_on_a_file_in_an_output_folder() -> None:
-    """Else `dvc exp run --temp` stops, the second time: "failed to load directory".
-
-    Where DVC restores a stage from its run-cache, it looks for the files of a folder in dvc.lock's
-    version of it, which a fresh clone does not have.
-    """
-    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"].values()
-    outs = {out for stage in stages for out in stage.get("outs", []) if isinstance(out, str)}
-    deps = {dep for stage in stages for dep in stage.get("do", stage)["deps"]}
-    assert not {dep for dep in deps for out in outs if dep.startswith(f"{out}/")}
-
-
-@pytest.mark.parametrize(
-    ("where", "message"),
-    [
-        ("empty", "clone the project, or run `git init`"),
-        ("shallow", "git fetch --unshallow"),
-        ("grün", "rename it to plain letters"),
-    ],
-)
-def test_where_dvc_cannot_run_experiments_a_line_says_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str, message: str
+def test_a_shallow_clone_cannot_run_experiments_and_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    full, folder = tmp_path / "full", tmp_path / where
-    if where == "empty":
-        folder.mkdir()
-    else:
-        git("init", "--quiet", str(full))
-        (full / "dvc.yaml").touch()
-        git("-C", str(full), "add", "--all")
-        for text in ("one", "two"):
-            user = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
-            git("-C", str(full), *user, "commit", "--quiet", "--allow-empty", "--message", text)
-        depth = ["--depth", "1"] if where == "shallow" else []
-        git("clone", "--quiet", *depth, f"file://{full}", str(folder))
-    monkeypatch.chdir(folder)
-    with pytest.raises(UserError, match=message):
+    git("init", "--quiet", str(tmp_path / "full"))
+    monkeypatch.chdir(tmp_path / "full")
+    Path("dvc.yaml").touch()
+    git("add", "--all")
+    for text in ("one", "two"):
+        user = ("-c", "user.name=Test", "-c", "user.email=test@example.org")
+        git(*user, "commit", "--quiet", "--allow-empty", "--message", text)
+    git("clone", "--quiet", "--depth", "1", f"file://{tmp_path}/full", str(tmp_path / "shallow"))
+    monkeypatch.chdir(tmp_path / "shallow")
+    with pytest.raises(UserError, match="git fetch --unshallow"):
         experiment.run_experiment("quick", {})
-    if where == "empty":
-        with pytest.raises(UserError, match=message):
-            site.main(argparse.Namespace())
-        assert not Path("public").exists()
+
+
+def test_outside_of_git_there_is_no_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match="clone the project, or run `git init`"):
+        site.main(argparse.Namespace())
+    assert not Path("public").exists()

@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import ROOT
-from tests.digits import write_data_set
-from tests.pipeline.conftest import Command, command_in, ran, read_csv
+from tests.pipeline.conftest import Command, ran, read_csv
 from tests.training.processes import free_port
 
 pytestmark = pytest.mark.slow
@@ -109,26 +108,3 @@ def test_a_model_is_added_as_the_documentation_says(run_all: Command, tiny_all: 
     assert set(ran(run_all("dvc", "repro"))) == expected
     assert json.loads((tiny_all / "metrics/test/lenet.json").read_text())["accuracy"] > 0.5
     assert "LeNet" in (tiny_all / "report/README.md").read_text()
-
-
-def test_another_data_set_is_reported_as_what_it_is(
-    run_all: Command, tiny_all: Path, tmp_path: Path
-) -> None:
-    clone = tmp_path / "clothes"
-    run_all("git", "clone", "--quiet", str(tiny_all), str(clone))
-    names = ["top", "trouser", "jumper", "dress", "coat", "sandal", "shirt", "shoe", "bag", "boot"]
-    params = yaml.safe_load((clone / "params.yaml").read_text())
-    params["models"] = ["cnn"]
-    params["data"] |= {"name": "Clothes", "classes": names, "checksums": False}
-    params["cnn"]["epochs"] = 1
-    (clone / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    write_data_set(clone / "data/own", train=1000, test=300)
-    in_clone = command_in(clone)
-    in_clone("dvc", "repro", "evaluate@cnn")
-    in_clone(sys.executable, "-m", "stages.report")
-    text = (clone / "report/README.md").read_text() + (clone / "report/index.html").read_text()
-    assert "CNN on Clothes" in text
-    for name in names:
-        assert name in text, name
-    for word in ("MNIST", "the lab", "handwrit", "<canvas"):
-        assert not re.search(rf"{word}\b", text), word
