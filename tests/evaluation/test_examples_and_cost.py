@@ -1,4 +1,4 @@
-"""What is kept of single digits, and what a prediction costs."""
+"""What is kept of single digits."""
 
 import base64
 

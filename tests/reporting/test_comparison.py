@@ -267,11 +267,3 @@ def test_the_title_names_who_leads(results: Results, errors: list[int], expected
     # Each model misreads other images.
     models = made(results, *[(range(1000 * i, 1000 * i + n),) for i, n in enumerate(errors)])
     assert compare(models)["verdict"]["best"][0].startswith(expected)
-
-
-def test_what_is_left_without_the_least_certain_images_is_counted(results: Results) -> None:
-    cnn = with_errors(results.models[0], range(300))
-    probabilities = cnn.probabilities.copy()
-    probabilities[200:500] = 0.1  # unsure of these; 200 are set aside, the first 100 are errors
-    comparison = compare(replace(results, models=(replace(cnn, probabilities=probabilities),)))
-    assert comparison["calibration"]["cnn"]["errors_left"] == 200
