@@ -1,5 +1,7 @@
 """The documentation names only files, commands, make targets and parameters that exist."""
 
+import json
+import os
 import re
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -74,3 +76,14 @@ def test_a_page_names_only_what_exists(page: Path) -> None:
 
 def test_the_readme_is_one_page() -> None:
     assert (ROOT / "README.md").stat().st_size <= 6000
+
+
+@pytest.mark.skipif("CI" not in os.environ, reason="a user may have other figures than committed")
+def test_the_experiment_of_the_readme_starts_from_the_committed_figures() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^(metrics/\S+) +(\w+) +([\d.]+) +([\d.]+) +(-?[\d.]+)$", text, re.M)
+    assert len(rows) == 5
+    for file, key, before, after, change in rows:
+        committed = json.loads((ROOT / file).read_text(encoding="utf-8"))[key]
+        assert float(before) == pytest.approx(committed, rel=1e-4)
+        assert float(change) == pytest.approx(float(after) - float(before), rel=1e-2, abs=2e-5)

@@ -3,7 +3,6 @@
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -43,26 +42,3 @@ def test_every_model_is_measured_and_its_figures_agree(
         assert 0 < measured["latency_ms"] < 1000
         assert measured["infer_images_per_second"] > 1
         assert measured["operations_per_step"] > 100  # forward, backward and optimizer
-
-
-def test_the_steps_are_timed_and_counted_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A clock that goes on by one with each batch shows how many steps lie between two readings."""
-    params = small_params()
-    read: list[int] = []
-    batches = 0
-
-    class Counting(bench.Classification):
-        def batch(self, step: int) -> Any:
-            nonlocal batches
-            batches += 1
-            return super().batch(step)
-
-    def now() -> float:
-        read.append(batches)
-        return float(batches)
-
-    monkeypatch.setattr(bench, "Classification", Counting)
-    monkeypatch.setattr(bench, "now", now)
-    for steps in (5, 10):
-        monkeypatch.setattr(bench, "STEPS", steps)
-        assert bench.measure("cnn", params, DIGITS, DIGITS[0])["step_seconds"] == 1

@@ -3,9 +3,7 @@
 import subprocess
 import sys
 
-import pytest
-
-from mnist.__main__ import COMMANDS, main
+from mnist.__main__ import COMMANDS
 
 HEAVY = ("torch", "numpy", "scipy", "matplotlib", "dvc", "PIL")
 
@@ -26,13 +24,3 @@ for command in ([], *([name] for name in {[*COMMANDS.keys() - {"bench", "export"
     for name, summary in COMMANDS.items():
         assert f"\n    {name} " in result.stdout
         assert summary in result.stdout
-
-
-@pytest.mark.parametrize("arguments", [[], ["bogus"], ["--bogus"]])
-def test_an_unknown_command_is_an_error(
-    arguments: list[str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2
-    assert "python -m mnist: error: " in capsys.readouterr().err

@@ -2,10 +2,7 @@
 
 import argparse
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +12,6 @@ import torch
 import yaml
 
 from mnist.commands import predict
-from mnist.errors import UserError
 from mnist.files import write_json
 from mnist.models import registry, weights_io
 from mnist.params import Params
@@ -53,11 +49,6 @@ def test_an_unknown_model_is_an_error(names: str, capsys: pytest.CaptureFixture[
         parse("--models", names, "picture.jpg")
     assert stop.value.code == 2
     assert f"{names!r}: the models are cnn, frcnn, " in capsys.readouterr().err
-
-
-def test_what_is_shown_needs_a_known_format(folder: Path) -> None:
-    with pytest.raises(UserError, match=r"seen.txt must end in .png"):
-        predict.main(parse("two.png", "--show", "seen.txt"))
 
 
 def test_the_table_shows_names_of_classes(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -138,22 +129,3 @@ def kinds(value: Any, path: str = "") -> set[str]:
     if isinstance(value, list):
         return set().union(*(kinds(item, f"{path}[]") for item in value))
     return {f"{path}: {type(value).__name__}"}
-
-
-def test_a_model_is_loaded_once_and_nothing_slow_without_need(folder: Path) -> None:
-    code = (
-        "import sys\n"
-        "from mnist.__main__ import main\n"
-        "from mnist.models import registry\n"
-        "loaded, load = [], registry.load\n"
-        "registry.load = lambda name, path: loaded.append(name) or load(name, path)\n"
-        "main(['predict', '--models', 'cnn', 'two.png', '-'])\n"
-        "slow = {'matplotlib', 'sklearn', 'torch._inductor', 'torchvision'} & set(sys.modules)\n"
-        "print(loaded, slow)\n"
-    )
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-c", code]
-    picture = Path("two.png").read_bytes()
-    output = subprocess.check_output(command, env=environment, input=picture).decode()
-    assert "-: 2 digits, from left to right" in output
-    assert output.splitlines()[-1] == "['cnn'] set()"

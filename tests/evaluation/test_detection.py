@@ -93,13 +93,3 @@ def test_precision_and_recall_count_all_scenes_and_examples_the_first_and_the_wo
     assert [found[-2:] for found in worst["found"]] == [[0.7, False], [0.6, False]]
     nothing = found(BOXES[:0], LABELS[:0], torch.zeros(0))
     assert scene_examples(nothing, SCENES)[0] == {"precision": 0, "recall": 0}
-
-
-def test_the_scenes_with_the_most_mistakes_follow_the_first() -> None:
-    three = Scenes(torch.zeros(3, 64, 64).byte(), BOXES, LABELS, torch.arange(3), torch.arange(3))
-    detections = [
-        {"boxes": boxes, "labels": labels, "scores": torch.tensor([score])}
-        for (boxes, labels), score in zip(three.digits(), (0.9, 0.9, 0.1), strict=True)
-    ]
-    _, (_, second) = scene_examples(detections, three, max_count=1)
-    assert not second["true"][0][-1]

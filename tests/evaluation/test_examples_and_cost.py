@@ -1,15 +1,14 @@
-"""What is kept of single digits, and what a prediction costs."""
+"""What is kept of single digits."""
 
 import base64
 
 import numpy as np
 import pytest
 import torch
-from torch import nn
 
 from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
 from mnist.evaluation.examples import describe, misclassified
-from mnist.evaluation.predictions import Predictions, count_flops
+from mnist.evaluation.predictions import Predictions
 from mnist.evaluation.robustness import choose_digits
 from mnist.models import registry
 from mnist.params import Params
@@ -55,9 +54,3 @@ def test_one_digit_is_shown_under_each_corruption_and_attention_of_right_and_wro
     for example in shown["attention"]:
         expected = contributions[example["index"]].tolist()
         assert example["attention"] == pytest.approx(expected, abs=1e-4)
-
-
-def test_multiplications_and_additions_are_counted() -> None:
-    # 9 multiplications and 9 additions for each of 8 channels at each of 784 positions
-    images = torch.zeros(3, 28, 28, dtype=torch.uint8)
-    assert count_flops(nn.Conv2d(1, 8, 3, padding=1), images) == 3 * 2 * 9 * 8 * 784

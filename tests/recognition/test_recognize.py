@@ -1,9 +1,7 @@
 """Classifiers read a picture digit by digit, a detector reads all digits at their places."""
 
 import io
-from pathlib import Path
 
-import matplotlib
 import numpy as np
 import pytest
 import torch
@@ -13,7 +11,6 @@ from torch import Tensor, nn
 from mnist.models import frcnn
 from mnist.models.frcnn import DigitDetector
 from mnist.params import Params
-from mnist.recognition.annotate import annotate
 from mnist.recognition.pictures import find_ink, to_mnist
 from mnist.recognition.recognize import Reading, read
 from tests.recognition.test_pictures import smooth
@@ -101,27 +98,14 @@ def test_boxes_are_in_pixels_of_the_file(
     assert reading.digits["cnn"][0].box == pytest.approx(expected, abs=8 * enlarged)
 
 
-def test_calibrated_confidence_below_the_limit_is_unlike_a_digit(
+def test_confidence_below_the_limit_is_unlike_a_digit(
     nearest: Nearest, finder: DigitDetector
 ) -> None:
     models: dict[str, nn.Module] = {"cnn": nearest, "frcnn": finder}
-    page = page_of(7)
-
-    def unlike(temperature: float, least: float) -> list[bool]:
-        details = {"temperature": temperature, "least_confidence": least}
-        digits = read_all(page, models, details).digits
-        return [digits[model][0].unlike for model in models]
-
-    sure, less_sure = (
-        read_all(page, models, {"temperature": temperature}).digits["cnn"][0].confidence
-        for temperature in (1, 2)
-    )
-    middle = (sure + less_sure) / 2
-    assert less_sure < middle < sure
-    assert unlike(1, middle)[0] is False
-    assert unlike(2, middle)[0] is True
-    assert unlike(1, 1.1) == [True, True]
-    assert unlike(1, 0) == [False, False]
+    for least, unlike in ((0, False), (1.1, True)):
+        details = {"temperature": 2, "least_confidence": least}
+        digits = read_all(page_of(7), models, details).digits
+        assert [digits[model][0].unlike for model in models] == [unlike, unlike]
 
 
 def test_a_box_is_cut_out_as_far_as_it_lies_in_the_picture() -> None:
@@ -150,18 +134,3 @@ def test_a_page_of_digits_keeps_its_size_and_does_not_change_the_next_picture(
     assert [found.box for found in after] == [found.box for found in before]
     lefts = [found.box[0] for found in page]
     assert lefts == sorted(lefts)
-
-
-def test_every_picture_is_shown(nearest: Nearest, finder: DigitDetector, tmp_path: Path) -> None:
-    models: dict[str, nn.Module] = {"cnn": nearest, "frcnn": finder}
-    readings = [(f"picture {i}", read_all(page_of(i, i + 1), models)) for i in (1, 3)]
-    with matplotlib.rc_context({"svg.fonttype": "none"}):
-        annotate(readings, [f"digit {digit}" for digit in range(10)], tmp_path / "seen.svg")
-    text = (tmp_path / "seen.svg").read_text()
-    for words in ("picture 1", "cnn: digit 1 ", "cnn: digit 2 ", "picture 3", "cnn: digit 4 "):
-        assert words in text
-    assert text.count("digit 7 90%") == 2  # of the detector, beside its box
-    assert text.count("<image") == 6
-    annotate(readings, "0123456789", tmp_path / "seen.png")
-    with Image.open(tmp_path / "seen.png") as picture:
-        assert picture.width > 500

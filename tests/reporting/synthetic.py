@@ -50,13 +50,11 @@ def write_metrics(
     models: Sequence[str] = MODELS,
     labels: Sequence[int] = tuple(range(10)) * 10,
     wrong: Mapping[str, Sequence[int]] | None = None,
-    confidence: float = 0.91,
 ) -> Path:
     """Write the files of every model; returns `folder`.
 
     Args:
         wrong: indices of the images that a model misclassifies, each as the next class.
-        confidence: probability of each predicted class.
     """
     classes = max(labels) + 1
     wrong = wrong or {name: range(i + 1) for i, name in enumerate(models)}
@@ -66,8 +64,8 @@ def write_metrics(
         predicted = np.array(labels)
         for i in wrong[name]:
             predicted[i] = (predicted[i] + 1) % classes
-        probabilities = np.full((len(labels), classes), (1 - confidence) / (classes - 1))
-        probabilities[np.arange(len(labels)), predicted] = confidence
+        probabilities = np.full((len(labels), classes), 0.09 / (classes - 1))
+        probabilities[np.arange(len(labels)), predicted] = 0.91
         _write_model(folder, number, name, np.array(labels), predicted, probabilities)
     return folder
 

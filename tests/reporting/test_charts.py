@@ -1,21 +1,19 @@
 """Every chart can be drawn for any number of models."""
 
 import re
-from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-import numpy as np
 import pytest
 
-from mnist.reporting import error_charts, galleries, style
+from mnist.reporting import galleries
 from mnist.reporting.charts import INK, Chart
 from mnist.reporting.comparison import compare
 from mnist.reporting.results import Results
 from mnist.reporting.sections import make_sections
-from tests.reporting.synthetic import MODELS, corruption_errors, read
+from tests.reporting.synthetic import corruption_errors, read
 
-WHITE, DARK = "#ffffff", "#15181c"
+WHITE = "#ffffff"
 
 
 def charts(results: Results) -> dict[str, Chart]:
@@ -34,11 +32,6 @@ def texts(chart: Chart) -> list[str]:
     return [element.text or "" for element in root.iter("{http://www.w3.org/2000/svg}text")]
 
 
-def test_every_section_has_its_charts(made: dict[str, Chart]) -> None:
-    assert {"hero", "differences", "cost", "reliability", "corruptions"} <= made.keys()
-    assert {"scenes", "attention", "learning_curves"} <= made.keys()
-
-
 def test_one_model_without_an_error_has_charts(tmp_path: Path) -> None:
     names = charts(read(tmp_path, ("cnn",), wrong={"cnn": []})).keys()
     assert names == {"hero", "cost", "reliability", "corruptions", "learning_curves"}
@@ -55,50 +48,6 @@ def test_on_the_page_ink_is_the_colour_of_the_text(made: dict[str, Chart]) -> No
         assert INK not in chart.inline
         assert WHITE not in chart.inline  # nothing white on a dark page
         assert "background: white" in chart.file
-
-
-def test_colours_have_contrast_on_white_and_on_the_dark_page() -> None:
-    def luminance(colour: str) -> float:
-        rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
-        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-        return float(linear @ (0.2126, 0.7152, 0.0722))
-
-    for name in (*MODELS, "another"):
-        own = luminance(style.style(name).colour)
-        assert (luminance(WHITE) + 0.05) / (own + 0.05) > 3
-        assert (own + 0.05) / (luminance(DARK) + 0.05) > 3
-
-
-def test_a_difference_that_is_shown_looks_different(results: Results) -> None:
-    found = compare(results)
-    pair = found["pairs"][0]
-    shown, not_shown = (
-        error_charts.differences(results, found | {"pairs": [pair | {"p_holm": p}]})
-        for p in (0.01, 0.5)
-    )
-    assert shown and not_shown
-    assert shown.svg != not_shown.svg
-    assert "Of 1 differences 1 " in shown.alt
-    assert "Of 1 differences 0 " in not_shown.alt
-
-
-def test_lab_and_writers_are_shown_where_they_are_known(results: Results) -> None:
-    found = compare(results)
-    lab = {"lab": {"cnn": {"lab_errors": 2}}}
-    assert "1.00%, lab 2.00%" in texts(error_charts.hero(results, found | lab))
-    assert error_charts.groups(results, found) is None
-    of = {name: {"mean_error": 0.0123, "ci95": [0.01, 0.02]} for name in MODELS}
-    chart = error_charts.groups(results, found | {"groups": {"students": of, "employees": of}})
-    assert chart
-    assert texts(chart).count("1.23% and 1.23%") == len(MODELS)
-
-
-def test_texts_are_escaped_and_not_read_as_formulas(results: Results) -> None:
-    classes = (*results.classes[:7], "$a$", "<b>", "9")  # the scene has an 8
-    chart = galleries.scenes(replace(results, classes=classes), {})
-    assert chart
-    assert "<b>" in texts(chart)
-    assert "0 of 1 objects" in chart.alt
 
 
 def test_the_heat_map_holds_each_accuracy(results: Results) -> None:

@@ -20,12 +20,6 @@ from mnist.reporting.statistics import (
 )
 
 
-def wrong_at(*positions: int, images: int) -> np.ndarray:
-    wrong = np.zeros(images)
-    wrong[list(positions)] = 1
-    return wrong
-
-
 def test_the_part_of_the_units_is_the_cluster_robust_variance() -> None:
     random = np.random.default_rng(0)
     units = np.sort(random.integers(0, 40, 500))
@@ -56,7 +50,7 @@ def test_the_part_of_the_seeds_is_that_of_an_analysis_of_variance() -> None:
 
 @pytest.mark.parametrize("errors", [0, 3, 60, 600])
 def test_the_interval_of_independent_images_is_wilsons(errors: int) -> None:
-    wrong = wrong_at(*range(errors), images=600)
+    wrong = (np.arange(600) < errors).astype(float)
     found = interval(errors / 600, [unit_part(wrong, np.arange(600))], 600)
     expected = binomtest(errors, 600).proportion_ci(0.95, method="wilson")
     assert found == pytest.approx([expected.low, expected.high], rel=0.01, abs=1e-12)
