@@ -1,8 +1,8 @@
 """Time the training and the inference of all models of params.yaml, into metrics/benchmark.json.
 
 It takes some minutes, in which nothing else should run. In each round, each model takes some steps
-of its training and classifies test digits. Medians over the rounds count: a shared machine is fast
-in one second and slow in the next.
+of its training and classifies validation digits. Medians over the rounds count: a shared machine is
+fast in one second and slow in the next.
 """
 
 import argparse

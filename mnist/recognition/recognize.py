@@ -123,10 +123,9 @@ def detect(
     scene = np.zeros((height, width), dtype=np.float32)
     scene[y : y + size[1], x : x + size[0]] = small / small.max()
     pixels = torch.from_numpy(np.rint(scene * 255).astype(np.uint8))
-    # torchvision shrinks a scene that is larger than those of the training, and limits how many
-    # boxes it considers. The limits are raised in a copy: the next picture starts from the model's.
+    # torchvision limits how many boxes it considers. The limits are raised in a copy: the next
+    # picture starts from the model's.
     model = copy.deepcopy(model).eval()
-    model.transform.min_size, model.transform.max_size = (min(scene.shape),), max(scene.shape)
     for heads in (model.roi_heads, model.crop_heads):
         heads.detections_per_img = 2 * len(found) + 20
     for limit in (model.rpn._pre_nms_top_n, model.rpn._post_nms_top_n):
