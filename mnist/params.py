@@ -42,6 +42,8 @@ class DataParams(Section):
     sources: Annotated[list[Literal["own", "kaggle", "mirrors", "npm"]], Field(min_length=1)]
     mirrors: list[Text]
     validation_size: PositiveInt
+    training_size: PositiveInt | None
+    """None: all but the validation images"""
     seed: Seed
     weights_sources: Annotated[list[Literal["own", "torchvision", "pypi"]], Field(min_length=1)]
 

@@ -1,12 +1,18 @@
-"""Stage `convert`: turn the IDX files into arrays, with a seeded, stratified validation split."""
+"""Stage `convert`: turn the IDX files into arrays, with a seeded, stratified validation split.
+
+Of MNIST, whose writers are known, the validation digits are by writers of whom there is no training
+digit, as the test digits are: a network knows the hand of a writer that it has seen.
+"""
 
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import StratifiedGroupKFold, train_test_split
 
 from mnist.data import sources
+from mnist.data.checksums import is_mnist
 from mnist.data.idx import read_split
+from mnist.data.writers import FIRST_STUDENT, load_writers
 from mnist.errors import SourceError, UserError, run
 from mnist.files import new_folder
 from mnist.params import DataParams, load_params
@@ -23,31 +29,65 @@ def main() -> None:
             raise UserError(f"{RAW}: {error}; run `dvc repro --force fetch`.") from None
     images, labels = read_split(RAW, "train", len(data.classes))
     test_images, test_labels = read_split(RAW, "test", len(data.classes))
-    training, validation = split(labels, data)
+    writers = load_writers("train") if is_mnist(test_labels) else None
+    if writers is not None and len(writers) != len(labels):  # a part of MNIST's training images
+        writers = None
+    training, validation = split(labels, data, writers)
     with new_folder(ARRAYS) as target:
         np.savez(target / "train.npz", images=images[training], labels=labels[training])
         np.savez(target / "validation.npz", images=images[validation], labels=labels[validation])
         np.savez(target / "test.npz", images=test_images, labels=test_labels)
 
 
-def split(labels: np.ndarray, data: DataParams) -> tuple[np.ndarray, np.ndarray]:
+def split(
+    labels: np.ndarray, data: DataParams, writers: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Draw the indices (ascending) of the training and of the validation images.
 
-    Both parts have the same proportions of classes.
+    Both parts have the same proportions of classes. With `writers` (N,), no writer is in both, and
+    `data.validation_size` is met to some digits.
     """
     absent = sorted(set(range(len(data.classes))) - set(labels.tolist()))
     if absent:
         raise UserError(f"class {data.classes[absent[0]]} of data.classes has no training images.")
     try:
-        training, validation = train_test_split(
-            np.arange(len(labels)),
-            test_size=data.validation_size,
-            stratify=labels,
-            random_state=data.seed,
-        )
+        if writers is None:
+            training, validation = train_test_split(
+                np.arange(len(labels)),
+                test_size=data.validation_size,
+                stratify=labels,
+                random_state=data.seed,
+            )
+        else:
+            folds = min(round(len(labels) / data.validation_size), len(np.unique(writers)))
+            groups = StratifiedGroupKFold(folds, shuffle=True, random_state=data.seed)
+            # Students write less legibly than employees: both parts have the same share of them.
+            strata = labels + len(data.classes) * (writers >= FIRST_STUDENT)
+            training, validation = next(groups.split(labels, strata, writers))
     except ValueError as error:  # it says how many images the classes need
         raise UserError(f"data.validation_size = {data.validation_size}: {error}") from None
-    return np.sort(training), np.sort(validation)
+    training = subset(np.sort(training), labels, data)
+    return training, np.sort(validation)
+
+
+def subset(training: np.ndarray, labels: np.ndarray, data: DataParams) -> np.ndarray:
+    """Draw `data.training_size` of the indices `training` (ascending), in the classes' proportions.
+
+    A smaller subset is part of a larger one of the same `data.seed`.
+    """
+    size = len(training) if data.training_size is None else data.training_size
+    if not len(data.classes) <= size <= len(training):
+        raise UserError(
+            f"data.training_size = {size} is not in {len(data.classes)} (one image of each class) "
+            f"to {len(training)} (all but the validation images)."
+        )
+    shuffled = np.random.default_rng(data.seed).permutation(training)
+    # The n-th of a class has place (n + 0.5) / count: all classes advance alike.
+    places = np.empty(len(shuffled))
+    for label in range(len(data.classes)):
+        members = labels[shuffled] == label
+        places[members] = (np.arange(members.sum()) + 0.5) / members.sum()
+    return np.sort(shuffled[places.argsort(kind="stable")[:size]])
 
 
 if __name__ == "__main__":

@@ -40,8 +40,8 @@ Parts = dict[str, Any]
 class Checkpoint:
     """One training's latest state, in the file `path`, to be saved every `seconds`."""
 
-    def __init__(self, path: Path, seconds: float) -> None:
-        self.path, self.seconds = path, seconds
+    def __init__(self, path: Path, seconds: float, device: torch.device | str = "cpu") -> None:
+        self.path, self.seconds, self.device = path, seconds, device
         self.last_save = time.perf_counter()
 
     def is_due(self) -> bool:
@@ -70,7 +70,7 @@ class Checkpoint:
         if not self.path.exists():
             return 0
         try:
-            state = torch.load(self.path, map_location="cpu", weights_only=True)
+            state = torch.load(self.path, map_location=self.device, weights_only=True)
         except Exception as error:  # a damaged file can raise nearly anything
             reason = str(error).partition("\n")[0]
             print(f"{self.path} cannot be read and is ignored: {reason}", file=sys.stderr)
@@ -104,7 +104,7 @@ def open_checkpoint(
     path = FOLDER / f"{name}-{total.hexdigest()[:16]}.pt"
     if not params.runtime.resume:
         path.unlink(missing_ok=True)
-    return Checkpoint(path, params.runtime.checkpoint_seconds)
+    return Checkpoint(path, params.runtime.checkpoint_seconds, device)
 
 
 @contextmanager

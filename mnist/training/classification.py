@@ -18,7 +18,7 @@ from mnist.training.randomness import generator_for
 
 HARD_SHARE = 0.25  # of the training images
 Split = tuple[Tensor, Tensor]
-Batch = tuple[Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, Tensor]
 
 
 class Classification:
@@ -37,6 +37,8 @@ class Classification:
         validation: likewise; used for the learning curve only, never to choose the weights.
     """
 
+    is_static = True
+
     def __init__(
         self, training: Split, validation: Split, recipe: ClassifierParams, seed: int
     ) -> None:
@@ -52,32 +54,44 @@ class Classification:
         self.later_steps = later // self.batch_size
         # The latest loss of every image. An image that was not seen yet counts as hard.
         self.losses = torch.full((count,), torch.inf, device=self.images.device)
-        self.epoch, self.order = -1, torch.empty(0)
+        self.epoch = -1
 
     def batch(self, step: int) -> Batch:
-        """Return float images (batch, 1, 28, 28) in 0..1, labels (batch,), and indices.
+        """Return the indices (batch,) of the images of all processes, in the order of their ranks.
 
-        Images and labels are this process's shard; the indices are of the images of all processes,
-        in the order of their ranks.
+        And the matrices (shard, 2, 3) that distort this process's images.
         """
         epoch, position = 0, step
         if step >= self.steps_per_epoch:
             later, position = divmod(step - self.steps_per_epoch, self.later_steps)
             epoch = 1 + later
         if epoch != self.epoch:
-            self.epoch, self.order = epoch, self._order(epoch)
-        chosen = self.order[position * self.batch_size :][: self.batch_size]
-        own = chosen[self.shard]
-        generator = generator_for(self.seed, "augmentation", step)
-        side = self.images.shape[-1]
-        augmentation = self.recipe.augmentation
-        distortion = augmentation.model_dump(exclude={"interpolation"})
-        matrices = random_affine(self.batch_size, side, generator, **distortion)[self.shard]
-        inputs = warp(to_input(self.images[own]), matrices, augmentation.interpolation)
-        return inputs.contiguous(memory_format=torch.channels_last), self.labels[own], chosen
+            self._begin(epoch, self._order(epoch))
+        return self.order[position], self.matrices[position]
+
+    def _begin(self, epoch: int, order: Tensor) -> None:
+        """Lay all batches of an epoch out on the device, so that a step copies nothing to it."""
+        self.epoch, self.order = epoch, order
+        first = 0 if epoch == 0 else self.steps_per_epoch + (epoch - 1) * self.later_steps
+        limits = self.recipe.augmentation.model_dump(exclude={"interpolation"})
+        matrices = [
+            random_affine(
+                self.batch_size,
+                self.images.shape[-1],
+                generator_for(self.seed, "augmentation", step),
+                **limits,
+            )[self.shard]
+            for step in range(first, first + len(order))
+        ]
+        self.matrices = torch.stack(matrices).to(self.images.device)
 
     def _order(self, epoch: int) -> Tensor:
-        """Choose and shuffle the images of an epoch; returns their indices."""
+        """Choose and shuffle the images of an epoch; returns their indices (steps, batch)."""
+        chosen = self._choose(epoch)
+        steps = len(chosen) // self.batch_size
+        return chosen[: steps * self.batch_size].view(steps, self.batch_size)
+
+    def _choose(self, epoch: int) -> Tensor:
         generator = generator_for(self.seed, "order", epoch)
         count, device = len(self.images), self.images.device
         if epoch == 0 or not self.recipe.hard_example_mining:
@@ -88,10 +102,21 @@ class Classification:
         chosen = torch.cat([hard, others])
         return chosen[torch.randperm(len(chosen), generator=generator).to(device)]
 
+    def inputs(self, chosen: Tensor, matrices: Tensor) -> Tensor:
+        """Distort images `chosen` by `matrices`: float (n, 1, 28, 28) in 0..1."""
+        images = to_input(self.images[chosen])
+        warped = warp(images, matrices, self.recipe.augmentation.interpolation)
+        return warped.contiguous(memory_format=torch.channels_last)
+
     def loss(self, model: nn.Module, batch: Batch) -> Tensor:
-        inputs, labels, chosen = batch
-        smoothing = self.recipe.label_smoothing
-        losses = F.cross_entropy(model(inputs), labels, label_smoothing=smoothing, reduction="none")
+        chosen, matrices = batch
+        own = chosen[self.shard]
+        losses = F.cross_entropy(
+            model(self.inputs(own, matrices)),
+            self.labels[own],
+            label_smoothing=self.recipe.label_smoothing,
+            reduction="none",
+        )
         self.losses[chosen] = distributed.gather(losses.detach())
         return losses.mean()
 
@@ -106,6 +131,5 @@ class Classification:
         return {"losses": self.losses, "epoch": self.epoch, "order": self.order}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        device = self.images.device
-        self.losses, self.order = state["losses"].to(device), state["order"].to(device)
-        self.epoch = state["epoch"]
+        self.losses = state["losses"]
+        self._begin(state["epoch"], state["order"])

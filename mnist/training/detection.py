@@ -25,6 +25,8 @@ class Detection:
         validation: likewise; used for the learning curve only, each digit alone in a scene.
     """
 
+    is_static = False  # the number of boxes differs
+
     def __init__(
         self, training: Split, validation: Split, recipe: FasterRCNNParams, seed: int
     ) -> None:
@@ -51,10 +53,9 @@ class Detection:
                 rotate=self.recipe.rotate,
                 shear=self.recipe.shear,
             ).to(self.device)
-            self.digits = self.scenes.digits()
+            self.targets = targets(self.scenes.digits())
         chosen = slice(position * self.batch_size, (position + 1) * self.batch_size)
-        images, digits = self.scenes.images[chosen][self.shard], self.digits[chosen][self.shard]
-        return to_input(images), targets(digits)
+        return to_input(self.scenes.images[chosen][self.shard]), self.targets[chosen][self.shard]
 
     def loss(self, model: DigitDetector, batch: Batch) -> Tensor:
         scenes, contents = batch

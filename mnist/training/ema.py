@@ -27,14 +27,18 @@ class EMA(nn.Module):
         self.decay = decay
         # On the CPU wherever the model is: reading it must not wait for a GPU.
         self.register_buffer("updates", torch.tensor(0))
-
-    @torch.no_grad()
-    def update(self, model: nn.Module) -> None:
-        done = int(self.updates)
-        keep = min(self.decay, (1 + done) / (10 + done)) if done else 0.0
+        # They stay the same tensors in all of a training, so they are collected once.
         average, current = self.module.state_dict(), model.state_dict()
         floats = [name for name, values in average.items() if values.is_floating_point()]
-        torch._foreach_lerp_([average[n] for n in floats], [current[n] for n in floats], 1 - keep)
-        for name in average.keys() - floats:  # batch normalisation's count of batches
-            average[name].copy_(current[name])
+        counts = average.keys() - floats  # batch normalisation's numbers of batches
+        self.floats = [average[n] for n in floats], [current[n] for n in floats]
+        self.counts = [average[n] for n in counts], [current[n] for n in counts]
+
+    @torch.no_grad()
+    def update(self) -> None:
+        done = int(self.updates)
+        keep = min(self.decay, (1 + done) / (10 + done)) if done else 0.0
+        torch._foreach_lerp_(*self.floats, 1 - keep)
+        if self.counts[0]:
+            torch._foreach_copy_(*self.counts)
         self.updates += 1

@@ -17,6 +17,7 @@ from torch.optim.lr_scheduler import LambdaLR
 from mnist.params import TrainingParams
 from mnist.training import distributed
 from mnist.training.checkpoint import Checkpoint
+from mnist.training.cuda_graph import GraphedStep
 from mnist.training.curve import CurveRow, LearningCurve, Progress, validation_steps
 from mnist.training.ema import EMA
 from mnist.training.randomness import derive_seed
@@ -29,9 +30,11 @@ class Task(Protocol):
     batch_size: int
     """images per step, over all processes"""
     steps_per_epoch: int
+    is_static: bool
+    """whether all batches have the same shapes and `loss` waits for no GPU"""
 
     def batch(self, step: int) -> Any:
-        """Return this process's shard of the batch of `step`; steps come in order."""
+        """Return what this process's part of the batch of `step` is; steps come in order."""
 
     def loss(self, model: Any, batch: Any) -> Tensor:
         """Return the loss to minimise, a mean over `batch`."""
@@ -92,16 +95,22 @@ def train(
     progress = Progress(start, steps, task.batch_size)
     validations = validation_steps(steps, recipe.epochs)
 
-    for step in range(start, steps):
-        torch.manual_seed(derive_seed(task.seed, distributed.rank(), "step", step))  # dropout
-        batch = task.batch(step)
+    def take_step(batch: Any) -> Tensor:
+        optimizer.zero_grad()
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             loss = task.loss(ddp_model, batch)
-        optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        return loss.detach()
+
+    if device.type == "cuda" and task.is_static and ddp_model is model:
+        take_step = GraphedStep(take_step)
+
+    for step in range(start, steps):
+        torch.manual_seed(derive_seed(task.seed, distributed.rank(), "step", step))  # dropout
+        loss = take_step(task.batch(step))
         scheduler.step()
-        ema.update(model)
+        ema.update()
         progress.update(step + 1, loss)
         curve.add_step(loss)
 
@@ -134,6 +143,7 @@ def make_optimizer(model: nn.Module, recipe: TrainingParams) -> torch.optim.Opti
     applies to kernels and matrices only: biases and the scales of normalisation layers do not
     overfit.
     """
+    on_gpu = next(model.parameters()).is_cuda
     groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
@@ -141,8 +151,12 @@ def make_optimizer(model: nn.Module, recipe: TrainingParams) -> torch.optim.Opti
             lr = recipe.head_lr if in_head and recipe.head_lr is not None else recipe.lr
             weight_decay = recipe.weight_decay if parameter.ndim > 1 else 0.0
             groups[lr, weight_decay].append(parameter)
-    settings = [{"params": p, "lr": lr, "weight_decay": wd} for (lr, wd), p in groups.items()]
+    settings = [
+        # A CUDA graph reads the learning rate from the GPU's memory.
+        {"params": p, "lr": torch.tensor(lr, device="cuda") if on_gpu else lr, "weight_decay": wd}
+        for (lr, wd), p in groups.items()
+    ]
     # fused: one pass over the memory of all parameters of a group
     if recipe.optimizer == "adamw":
-        return torch.optim.AdamW(settings, fused=True)
+        return torch.optim.AdamW(settings, fused=True, capturable=on_gpu)
     return torch.optim.SGD(settings, lr=recipe.lr, momentum=0.9, nesterov=True, fused=True)

@@ -41,9 +41,16 @@ def write_params(folder: Path, **data: Any) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params))
 
 
-def split(labels: np.ndarray, size: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def split(
+    labels: np.ndarray,
+    size: int,
+    seed: int = 0,
+    writers: np.ndarray | None = None,
+    **changes: Any,
+) -> tuple[np.ndarray, np.ndarray]:
     data = load_params(ROOT / "params.yaml").data
-    return convert.split(labels, data.model_copy(update={"validation_size": size, "seed": seed}))
+    data = data.model_copy(update={"validation_size": size, "seed": seed, **changes})
+    return convert.split(labels, data, writers)
 
 
 def test_every_image_keeps_its_label(folder: Path) -> None:
@@ -64,6 +71,17 @@ def test_every_image_keeps_its_label(folder: Path) -> None:
     assert not checksums.is_mnist(test_labels.numpy()[::-1])
 
 
+def test_the_writers_of_mnist_are_known(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writers = np.arange(1200) // 24
+    monkeypatch.setattr(convert, "load_writers", {"train": writers}.__getitem__)
+    convert.main()
+    writer = {image.tobytes(): w for image, w in zip(digits()[0], writers, strict=False)}
+    parts = [load_arrays(folder / f"data/mnist/{x}.npz", CPU)[0] for x in ("train", "validation")]
+    training, validation = ({writer[i.numpy().tobytes()] for i in images} for images in parts)
+    assert len(training & validation) < 3  # but for pictures that two have
+    assert len(training) + len(validation) >= 50
+
+
 @given(size=st.integers(10, 800), seed=st.integers(0, 2**32 - 1))
 def test_the_split_is_complete_disjoint_and_stratified(size: int, seed: int) -> None:
     training, validation = split(LABELS, size, seed)
@@ -82,6 +100,37 @@ def test_an_impossible_split_is_refused(size: int) -> None:
         split(one, 20)
     with pytest.raises(UserError, match="class 9 of data.classes has no training images"):
         split(one[:-1], 20)
+
+
+@given(size=st.integers(30, 400), seed=st.integers(0, 2**32 - 1))
+def test_no_writer_is_in_both_parts(size: int, seed: int) -> None:
+    """17 digits a writer in the order of the classes; two in five writers are students."""
+    labels = np.tile(np.arange(10), 85)
+    writers = np.where(np.arange(50) < 30, np.arange(50), 2100 + np.arange(50)).repeat(17)
+    training, validation = split(labels, size, seed, writers)
+    np.testing.assert_array_equal(np.sort([*training, *validation]), np.arange(850))
+    assert not {*writers[training]} & {*writers[validation]}
+    assert abs(len(validation) - size) <= max(40, size / 3)
+    if size > 100:
+        assert (writers[validation] >= 2100).mean() == pytest.approx(0.4, abs=0.15)
+        assert np.bincount(labels[validation], minlength=10).min() > 0.6 * len(validation) / 10
+
+
+def test_a_smaller_training_set_is_part_of_a_larger_one_and_has_the_same_proportions() -> None:
+    whole, validation = split(LABELS, 200)
+    before: set[int] = set()
+    for size in (10, 65, 130, 649, 650):
+        training, same = split(LABELS, 200, training_size=size)
+        np.testing.assert_array_equal(same, validation)
+        assert len(training) == size
+        assert before < {*training} <= {*whole}
+        expected = np.bincount(LABELS[whole]) * size / 650
+        np.testing.assert_allclose(np.bincount(LABELS[training], minlength=10), expected, atol=1)
+        before = {*training}
+    assert {*split(LABELS, 200, seed=1, training_size=65)[0]} != {*split(LABELS, 200)[0]}
+    for size in (9, 651):
+        with pytest.raises(UserError, match=rf"^data.training_size = {size} is not in 10 .* 650"):
+            split(LABELS, 200, training_size=size)
 
 
 def test_data_of_256_classes_are_split(folder: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from mnist.models.inference import to_input
@@ -34,6 +34,15 @@ def flat(batch: Any) -> Tensor:
     return torch.cat([flat(part) for part in batch])
 
 
+def shown(task: Any, step: int) -> tuple[Any, Any]:
+    """What the model of this process sees of a batch, and its labels or targets."""
+    batch = task.batch(step)
+    if not isinstance(task, Classification):
+        return batch
+    own = batch[0][task.shard]
+    return task.inputs(own, batch[1]), task.labels[own]
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_a_batch_is_a_function_of_seed_step_and_losses_alone(name: str) -> None:
     task, again = small_case(name, seed=1)[1], small_case(name, seed=1)[1]
@@ -53,12 +62,12 @@ def test_a_batch_is_a_function_of_seed_step_and_losses_alone(name: str) -> None:
 def test_the_shards_of_two_processes_make_the_batch_of_one(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = small_case(name)[1].batch(13)[:2]
+    whole = shown(small_case(name)[1], 13)
     shards = []
     for rank in (0, 1):
         monkeypatch.setattr(distributed, "world_size", lambda: 2)
         monkeypatch.setattr(distributed, "rank", lambda rank=rank: rank)
-        shards.append(small_case(name)[1].batch(13)[:2])
+        shards.append(shown(small_case(name)[1], 13))
     for part, (first, second) in zip(whole, zip(*shards, strict=True), strict=True):
         assert len(first) == len(second)
         if isinstance(part, Tensor):
@@ -71,7 +80,7 @@ def epochs_of(task: Classification, lengths: list[int]) -> list[Tensor]:
     """The indices of the images of each epoch, which has so many steps."""
     epochs, step = [], 0
     for length in lengths:
-        epochs.append(torch.cat([task.batch(step + i)[2] for i in range(length)]))
+        epochs.append(torch.cat([task.batch(step + i)[0] for i in range(length)]))
         step += length
     return epochs
 
@@ -79,8 +88,9 @@ def epochs_of(task: Classification, lengths: list[int]) -> list[Tensor]:
 def test_without_hard_examples_each_epoch_shows_every_image_once_in_an_order_of_its_own() -> None:
     images, labels = as_tensors(slice(160))
     task = classification(augmentation=NONE, hard_example_mining=False)
-    inputs, shown, chosen = task.batch(0)
-    assert torch.equal(shown, labels[chosen])
+    chosen = task.batch(0)[0]
+    inputs, classes = shown(task, 0)
+    assert torch.equal(classes, labels[chosen])
     torch.testing.assert_close(inputs, to_input(images[chosen]), atol=1e-5, rtol=0)
     orders = epochs_of(task, [10, 10, 10])
     for i, order in enumerate(orders):
@@ -106,12 +116,16 @@ def test_later_epochs_show_the_hard_images_and_as_many_others() -> None:
 
 def test_an_image_is_as_hard_as_its_latest_loss() -> None:
     task = classification(batch_size=4)
-    logits, labels = torch.randn(4, 10), torch.tensor([3, 0, 9, 3])
-    task.loss(nn.Identity(), (logits, labels, torch.tensor([7, 100, 3, 9])))
-    task.loss(nn.Identity(), (logits[:1] * 2, labels[:1], torch.tensor([100])))
+    logits, chosen = torch.randn(4, 10), torch.tensor([7, 100, 3, 9])
+    labels = task.labels[chosen]
+    matrices = torch.eye(2, 3).expand(4, 2, 3)
+    model: Any = lambda _: logits  # noqa: E731
+    task.loss(model, (chosen, matrices))
+    model = lambda _: logits[1:2] * 2  # noqa: E731
+    task.loss(model, (chosen[1:2], matrices[:1]))
     smoothing = task.recipe.label_smoothing
     losses = F.cross_entropy(logits, labels, label_smoothing=smoothing, reduction="none")
-    latest = F.cross_entropy(logits[:1] * 2, labels[:1], label_smoothing=smoothing)
+    latest = F.cross_entropy(logits[1:2] * 2, labels[1:2], label_smoothing=smoothing)
     assert task.losses[[7, 100, 3, 9]].tolist() == pytest.approx(
         [losses[0].item(), latest.item(), losses[2].item(), losses[3].item()]
     )
@@ -124,6 +138,6 @@ def test_each_step_augments_anew_as_the_recipe_wants(limit: str) -> None:
     committed = small_params().cnn.augmentation.model_dump()
     only = {"augmentation": NONE | {limit: committed[limit]}}
     tasks = [classification(seed, images=image, **only) for seed in (0, 1)]
-    inputs = torch.cat([task.batch(step)[0] for task in tasks for step in (0, 1, 10)])
+    inputs = torch.cat([shown(task, step)[0] for task in tasks for step in (0, 1, 10)])
     different = {tuple(distorted.flatten().tolist()) for distorted in inputs}
     assert len(different) == 6 * 16  # of other seeds, steps, epochs and places in a batch

@@ -24,6 +24,7 @@ def test_the_loop_written_out_once_more_ends_with_the_same_weights() -> None:
     model, task, recipe = small_case("cnn", **changes)
     result = train(model.eval(), task, recipe)
 
+    task: Any
     model, task, recipe = small_case("cnn", **changes)
     model.train()
     groups: list[dict[str, Any]] = [
@@ -41,7 +42,8 @@ def test_the_loop_written_out_once_more_ends_with_the_same_weights() -> None:
         for group, peak in zip(optimizer.param_groups, peaks, strict=True):
             group["lr"] = peak * one_cycle(step, 10, 0.3)
         torch.manual_seed(derive_seed(0, 0, "step", step))
-        images, labels, _ = task.batch(step)
+        chosen, matrices = task.batch(step)
+        images, labels = task.inputs(chosen, matrices), task.labels[chosen]
         loss = F.cross_entropy(model(images), labels, label_smoothing=0.05)
         optimizer.zero_grad()
         loss.backward()
