@@ -4,12 +4,13 @@ Polyak & Juditsky (1992), as used by Tarvainen & Valpola (2017).
 """
 
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import nn
 
 
-class EMA(nn.Module):
+class EMA:
     """A copy of `model`, in `module`, whose weights and buffers follow it at every `update`.
 
     After n updates, `min(decay, (1 + n) / (10 + n))` of the average is kept, so the random initial
@@ -19,14 +20,10 @@ class EMA(nn.Module):
     the GPU at every step, to read the number of updates.
     """
 
-    updates: torch.Tensor
-
     def __init__(self, model: nn.Module, decay: float) -> None:
-        super().__init__()
         self.module = deepcopy(model)
         self.decay = decay
-        # On the CPU wherever the model is: reading it must not wait for a GPU.
-        self.register_buffer("updates", torch.tensor(0))
+        self.updates = 0
         # They stay the same tensors in all of a training, so they are collected once.
         average, current = self.module.state_dict(), model.state_dict()
         floats = [name for name, values in average.items() if values.is_floating_point()]
@@ -36,9 +33,16 @@ class EMA(nn.Module):
 
     @torch.no_grad()
     def update(self) -> None:
-        done = int(self.updates)
+        done = self.updates
         keep = min(self.decay, (1 + done) / (10 + done)) if done else 0.0
         torch._foreach_lerp_(*self.floats, 1 - keep)
         if self.counts[0]:
             torch._foreach_copy_(*self.counts)
         self.updates += 1
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"module": self.module.state_dict(), "updates": self.updates}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.module.load_state_dict(state["module"])
+        self.updates = state["updates"]

@@ -10,6 +10,7 @@ from torch.nn import functional as F
 
 from mnist.errors import UserError
 from mnist.models.inference import to_input
+from mnist.training.classification import Classification
 from mnist.training.curve import validation_steps
 from mnist.training.loop import make_optimizer, one_cycle, train
 from mnist.training.randomness import derive_seed
@@ -24,8 +25,8 @@ def test_the_loop_written_out_once_more_ends_with_the_same_weights() -> None:
     model, task, recipe = small_case("cnn", **changes)
     result = train(model.eval(), task, recipe)
 
-    task: Any
     model, task, recipe = small_case("cnn", **changes)
+    assert isinstance(task, Classification)
     model.train()
     groups: list[dict[str, Any]] = [
         {
