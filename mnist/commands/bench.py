@@ -30,6 +30,7 @@ from mnist.training.run import ARRAYS, METRICS
 
 ROUNDS = 5
 STEPS, BATCHES = 20, 10  # of training, and to classify, in a round
+WARM_UP = 5  # steps; in them, a GPU's graph is recorded, too
 
 
 def main(_: argparse.Namespace) -> None:
@@ -68,13 +69,14 @@ def measure(
     operations = Operations()
 
     class Timed(base):
-        """The task of the stage. Of its steps, the first warms up and the second is counted."""
+        """The task of the stage. Of its steps, the first warm up, and one of these is counted."""
 
         def batch(self, step: int) -> Any:
             if step == 1:
                 operations.__enter__()
             if step == 2:
                 operations.__exit__(None, None, None)
+            if step == WARM_UP:
                 self.start = now()
             return super().batch(step)
 
@@ -84,7 +86,7 @@ def measure(
     task = Timed(training, training, recipe, params.seed)
     # Few steps: at the learning rates of the recipe, they could diverge.
     slow = {"lr": 1e-6, "head_lr": recipe.head_lr and 1e-7}
-    short = recipe.model_copy(update=slow | {"epochs": (2 + STEPS) / task.steps_per_epoch})
+    short = recipe.model_copy(update=slow | {"epochs": (WARM_UP + STEPS) / task.steps_per_epoch})
     model = registry.build(name, params).to(digits.device)
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):  # the progress bar
         train(model, task, short, getattr(torch, params.precision))
@@ -113,9 +115,9 @@ def digit_seconds(model: nn.Module, digits: Tensor, batch_size: int) -> float:
     """Classify some batches and return the seconds of a digit."""
     predict(model, digits[:batch_size], batch_size)  # warms up
     digits = digits[: BATCHES * batch_size]
-    start = perf_counter()
+    start = now()
     predict(model, digits, batch_size)
-    return (perf_counter() - start) / len(digits)
+    return (now() - start) / len(digits)
 
 
 class Operations(TorchDispatchMode):
