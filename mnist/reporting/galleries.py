@@ -1,4 +1,4 @@
-"""The charts that show images: scenes with boxes, corrupted images, images under attention."""
+"""The charts that show images: scenes with boxes, corrupted images."""
 
 import base64
 import math
@@ -53,33 +53,6 @@ def _draw_scene(axes: Axes, scene: Mapping[str, Any], colour: str, classes: Sequ
         axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False,
                                  edgecolor=edge, linestyle=line, linewidth=1.8))  # fmt: skip
         axes.text(left + 1, top + 1, text, color=edge, va="top", fontsize=12, fontweight="bold")
-
-
-def attention(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
-    """Show images under the contribution of each of their patches; None without attention."""
-    result = next((r for r in results.models if "attention" in r.examples), None)
-    if result is None:
-        return None
-    examples = result.examples["attention"]
-    maps = np.array([example["attention"] for example in examples])
-    side = math.isqrt(maps.shape[1])
-    figure, grid = new_grid(len(examples), columns=5)
-    for axes, example, patches in zip(grid, examples, maps, strict=False):
-        image = to_array(example["pixels"])
-        extent = (0, len(image), len(image), 0)
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, extent=extent, interpolation="none")
-        red = _red(0.8 * patches.reshape(side, side) / maps.max())
-        axes.imshow(red, extent=extent, interpolation="none")
-        names = dict.fromkeys(results.class_name(example[key]) for key in ("actual", "predicted"))
-        axes.set_title(" → ".join(names))
-    quarter = np.sort(maps, axis=1)[:, -maps.shape[1] // 4 :].sum(axis=1).mean()
-    return Chart(
-        "attention",
-        f"A quarter of the patches makes up {quarter:.0%} of the attention, on average.",
-        f"The redder a patch, the more it contributes to the prediction of {result.title}. "
-        "Misclassified images come last (true → predicted class). Committed seed.",
-        to_svg(figure, "attention"),
-    )
 
 
 def new_grid(count: int, columns: int) -> tuple[Figure, Sequence[Axes]]:

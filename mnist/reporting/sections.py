@@ -20,7 +20,6 @@ CONTENTS: dict[str, tuple[str, Sequence[Any], Sequence[Any]]] = {
     "confidence": ("Can confidence be trusted?", [errors.reliability], [tables.calibration]),
     "unlike": ("What happens on corrupted images?", [galleries.corruptions], [tables.corrupted]),
     "detector": ("What does the detector find?", [galleries.scenes], []),
-    "attention": ("What does a Vision Transformer look at?", [galleries.attention], []),
     "training": ("How were they trained?", [errors.learning_curves], []),
 }
 LOG = ("Log of the trials, and of what was seen on the test split", "../docs/experiments.md")
@@ -30,10 +29,6 @@ LINKS = {
         ("Figures behind this report", "../metrics/comparison.json"),
     ],
 }
-ROLLOUT = (
-    "Attention rollout (Abnar & Zuidema, 2020): what each patch, a square of the image, adds to "
-    "the prediction over all layers."
-)
 SELECTION = (
     "Recipes were chosen on validation images, but test figures of earlier ones had been seen: 14 "
     "times AlexNet's, 13 times the CNN's and the Vision Transformer's, 5 times VGG16's and Faster "
@@ -68,8 +63,6 @@ def make_sections(results: Results, comparison: Mapping[str, Any]) -> list[Secti
     sections = []
     for name, (question, makers, folded) in CONTENTS.items():
         charts = [chart for make in makers if (chart := make(results, comparison))]
-        if name == "attention" and charts:
-            said[name] = [charts[0].alt, ROLLOUT]
         if name in said:
             heading, *text = said[name]
             made = [table for make in folded if (table := make(results, comparison)).rows]

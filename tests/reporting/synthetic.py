@@ -138,10 +138,6 @@ def _write_model(
         ],
         "corruptions": {kind: grey(10 * i) for i, kind in enumerate(["none", *CORRUPTIONS])},
     }
-    if name == "vit":
-        examples["attention"] = [
-            {"index": 0, "actual": 0, "predicted": 1, "pixels": grey(9), "attention": [0.0625] * 16}
-        ]
     if name == "frcnn":
         metrics["map"] = 0.919
         details |= {"scenes": 2000, "precision": 0.98, "recall": 0.97}

@@ -104,7 +104,7 @@ def test_both_outputs_hold_the_same_sections(results: Results, comparison: dict[
             assert table.markdown in markdown
             assert html.count(f'id="table-{table.name}"') == 1
     alts = [chart.alt for section in sections for chart in section.charts]
-    assert len(set(alts)) == len(alts) == 8
+    assert len(set(alts)) == len(alts) == 7
 
 
 @pytest.mark.parametrize("models", [("vit",), ("frcnn", "vgg16")])
