@@ -15,7 +15,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from mnist.data.arrays import load_arrays
 from mnist.device import cpu_name, set_up
@@ -65,16 +64,12 @@ def measure(
     """
     detects, recipe = registry.detects(name), getattr(params, name)
     base: Any = Detection if detects else Classification
-    operations = Operations()
 
     class Timed(base):
-        """The task of the stage. Of its steps, the first warms up and the second is counted."""
+        """The task of the stage. Its first two steps warm up."""
 
         def batch(self, step: int) -> Any:
-            if step == 1:
-                operations.__enter__()
             if step == 2:
-                operations.__exit__(None, None, None)
                 self.start = now()
             return super().batch(step)
 
@@ -98,7 +93,6 @@ def measure(
         "train_images_per_second": task.batch_size / seconds,
         "latency_ms": 1000 * digit_seconds(model, digits, 1),
         "infer_images_per_second": 1 / digit_seconds(model, digits, batch_size),
-        "operations_per_step": operations.count,
     }
 
 
@@ -116,13 +110,3 @@ def digit_seconds(model: nn.Module, digits: Tensor, batch_size: int) -> float:
     start = perf_counter()
     predict(model, digits, batch_size)
     return (perf_counter() - start) / len(digits)
-
-
-class Operations(TorchDispatchMode):
-    """Counts PyTorch's operations in a `with` block; a GPU has to be told of each."""
-
-    count = 0
-
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self.count += 1
-        return func(*args, **(kwargs or {}))
