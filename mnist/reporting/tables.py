@@ -101,7 +101,9 @@ def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
     columns: dict[str, Callable[[str], str]] = {
         "ECE, all trainings": lambda name: _known(found[name]["ece"], "{:.4f}"),
         "ECE": lambda name: f"{models[name].metrics['ece']:.4f}",
-        "p, Holm": lambda name: _p(found[name]["p_holm"]),
+        "p, Holm": lambda name: (
+            p_text(found[name]["p_holm"]).removeprefix("p = ").removeprefix("p ")
+        ),
         "ECE before": lambda name: f"{models[name].details['ece_raw']:.4f}",
         "NLL": lambda name: f"{models[name].metrics['nll']:.4f}",
         "Errors": lambda name: str(models[name].metrics["errors"]),
@@ -129,10 +131,6 @@ def _cells(
 
 def _interval(of: Mapping[str, Any]) -> str:
     return " to ".join(map(percent, of["ci95"]))
-
-
-def _p(value: float) -> str:
-    return p_text(value).removeprefix("p = ").removeprefix("p ")
 
 
 def _known(value: float | None, form: str) -> str:
