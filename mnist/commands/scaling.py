@@ -1,10 +1,9 @@
 """Train models on fewer digits and for fewer steps, into metrics/scaling.csv.
 
 Each model is trained on 100, 1,000 and 10,000 digits with a quarter of the full training's steps,
-and on all digits with a ninth and with a third of them, by several seeds: that of params.yaml and
-1, 2, ... The full training is that of seeds.csv and is not repeated. The digits of a size are the
-same for every model and seed, and part of those of a larger one; sizes that the data do not have
-are left out. The command goes on where it was stopped; rows of other recipes are dropped.
+and on all digits with a ninth and a third of them, from the seed of params.yaml and 1, 2, ... The
+full training is that of seeds.csv. Sizes that the data do not have are left out. The command goes
+on where it was stopped; rows of other recipes are dropped.
 """
 
 import argparse
@@ -46,8 +45,8 @@ def make_jobs(
 ) -> dict[Key, dict[str, object]]:
     """Return the settings of each training, by model, seed, number of digits and steps.
 
-    `digits` are all training digits. A model that starts from another's weights starts from those
-    of a training on the same digits with the same part of its steps.
+    `digits` is the number of all. Where a model starts from another's weights, that one is trained
+    on the same digits for the same part of its steps.
     """
     parts = [(digits, 1 / 9), (digits, 1 / 3)] + [(size, 1 / 4) for size in SIZES if size < digits]
     jobs: dict[Key, dict[str, object]] = {}

@@ -40,20 +40,13 @@ def title(results: Results, comparison: Comparison) -> str:
 
 
 def best(results: Results, comparison: Comparison) -> list[str]:
-    """Name the models that lead, and compare them with ensembles and the lab."""
-    titles, sentences = results.titles, [f"{title(results, comparison)}."]
+    """Name the models that lead, and compare them with the lab."""
+    sentences = [f"{title(results, comparison)}."]
     sentences += digits(results, comparison)[:1]
     if single := [r.title for r in results.models if r.runs.n == 1]:
         sentences.append(f"What another training of {_and(single)} would change is not known.")
     if comparison["unit"] == "images":
         sentences.append("If somebody wrote several of the images, intervals are too narrow.")
-    voters = {"models": "models"} | {name: f"trainings of {titles[name]}" for name in titles}
-    votes = [
-        f"{of['errors']} by {of['voters']} {voters[name]}"
-        for name, of in comparison["ensembles"].items()
-    ]
-    if votes:
-        sentences.append(f"Errors of majority votes, where a tie is one: {_and(votes)}.")
     return sentences + _lab(results, comparison)
 
 

@@ -50,8 +50,7 @@ class ModelResult:
     @property
     def calibrated(self) -> np.ndarray:
         """(N, classes): the probabilities after temperature scaling."""
-        scaled = self.probabilities ** (1 / self.details["temperature"])
-        return scaled / scaled.sum(axis=1, keepdims=True)
+        return calibrate(self.probabilities, self.details["temperature"])
 
 
 @dataclass(frozen=True)
@@ -97,6 +96,12 @@ def read_results(metrics: Path, params: Params) -> Results:
         machine=machine,
         writers=load_writers("test").astype(int) if mnist else None,
     )
+
+
+def calibrate(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Scale probabilities (N, classes) as if their logits were divided by `temperature`."""
+    scaled = probabilities ** (1 / temperature)
+    return scaled / scaled.sum(axis=1, keepdims=True)
 
 
 def _read_model(metrics: Path, name: str, params: Params, benchmark: dict[str, Any]) -> ModelResult:

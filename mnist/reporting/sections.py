@@ -22,10 +22,7 @@ CONTENTS: dict[str, tuple[str, Sequence[Any], Sequence[Any]]] = {
     "detector": ("What does the detector find?", [galleries.scenes], []),
 }
 LOG = ("Log of the trials, and of what was seen on the test split", "../docs/experiments.md")
-LINKS = [
-    ("All settings", "../params.yaml"),
-    ("Figures behind this report", "../metrics/comparison.json"),
-]
+FIGURES = ("Figures behind this report", "../metrics/comparison.json")
 SELECTION = (
     "Recipes were chosen on validation images, but test figures of earlier ones had been seen: 14 "
     "times AlexNet's, 13 times the CNN's and the Vision Transformer's, 5 times VGG16's and Faster "
@@ -48,7 +45,7 @@ class Section:
 
 def make_sections(results: Results, comparison: Mapping[str, Any]) -> list[Section]:
     """Make the sections that there are findings for."""
-    said, links = {**comparison["verdict"]}, {"cost": LINKS}
+    said, links = {**comparison["verdict"]}, {"cost": [("All settings", "../params.yaml"), FIGURES]}
     if results.is_mnist:
         said["best"], links["best"] = [*said["best"], SELECTION], [LOG]
     sections = []

@@ -101,9 +101,7 @@ def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
     columns: dict[str, Callable[[str], str]] = {
         "ECE, all trainings": lambda name: _known(found[name]["ece"], "{:.4f}"),
         "ECE": lambda name: f"{models[name].metrics['ece']:.4f}",
-        "p, Holm": lambda name: (
-            p_text(found[name]["p_holm"]).removeprefix("p = ").removeprefix("p ")
-        ),
+        "p, Holm": lambda name: p_text(found[name]["p_holm"]).replace("p = ", ""),
         "ECE before": lambda name: f"{models[name].details['ece_raw']:.4f}",
         "NLL": lambda name: f"{models[name].metrics['nll']:.4f}",
         "Errors": lambda name: str(models[name].metrics["errors"]),

@@ -79,8 +79,8 @@ def read_seed_runs(
 def read_scaling(folder: Path, model: str, runs: SeedRuns) -> list[dict[str, Any]]:
     """Read the trainings of `model` on fewer images or for fewer steps, by the recipe of `runs`.
 
-    Returns, by number of images and then of steps, `images`, `train_tflop`, and the test error of
-    each seed, 0..1, as `errors`.
+    Each has, in the order of images and steps, `images`, `train_tflop` and the `errors` (0..1) of
+    all seeds.
     """
     points: dict[tuple[int, ...], dict[str, Any]] = {}
     for key, row in read_rows(folder / "scaling.csv", SCALING_COLUMNS).items():

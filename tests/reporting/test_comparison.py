@@ -188,13 +188,6 @@ def test_labels_of_mnist_are_corrected(results: Results) -> None:
     assert comparison["corrected_labels"]["cnn"] == expected
 
 
-def test_three_or_more_vote(results: Results) -> None:
-    found = compare(made(results, ([1, 2], [2, 3], [3, 1]), ([2, 9],), ([2],)))["ensembles"]
-    # One each of three models: only 2 is misread by most. Three seeds of the first: 1, 2 and 3.
-    assert found == {"models": {"voters": 3, "errors": 1}, "cnn": {"voters": 3, "errors": 3}}
-    assert compare(made(results, ([1],), ([2],)))["ensembles"] == {}
-
-
 def test_the_tests_against_the_lab_are_corrected_for_their_number(results: Results) -> None:
     found = compare(made(results, *[(range(60),)] * 5, is_mnist=True))["lab"]
     assert list(found) == ["cnn", "vgg16", "alexnet", "vit"]  # of the detector it has no figure

@@ -14,7 +14,6 @@ from mnist.reporting.statistics import (
     mcnemar_bounds,
     seed_part,
     unit_part,
-    vote_errors,
 )
 
 
@@ -165,11 +164,3 @@ def test_intervals_cover_95_percent_and_tests_err_in_5(seeds: tuple[int, int]) -
     covered, rejected = simulate(0, seeds, draws=4000)
     assert 0.93 < covered < 0.97
     assert 0.04 < rejected < 0.06
-
-
-def test_a_vote_is_wrong_where_the_label_has_no_majority() -> None:
-    labels = np.array([1, 1, 1, 1, 1])
-    #                     right, right, tie, outvoted, 2 of 5 but the most
-    predicted = np.array([[1, 1, 1, 1, 1], [1, 1, 2, 2, 1], [1, 1, 1, 2, 2], [1, 2, 2, -1, 3],
-                          [1, 3, 3, -1, -1]])  # fmt: skip
-    assert vote_errors(predicted, labels) == 2
