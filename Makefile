@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help git quick repro site test test-all lint mutants portability seeds bench readme lock clean
+.PHONY: help git quick repro site test test-all lint mutants portability seeds scaling bench readme lock clean
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
@@ -43,6 +43,9 @@ portability: $(VENV)/dev ## compare the bits of a few training steps on emulated
 SEEDS ?= cnn=5 frcnn=5 vgg16=5 alexnet=5 vit=5
 seeds: git $(VENV)/runtime ## train from several seeds, into metrics/seeds.csv; choose: SEEDS="cnn=5 vit=3"
 	python -m mnist seeds $(SEEDS)
+
+scaling: git $(VENV)/runtime ## train on fewer digits and for fewer steps, into metrics/scaling.csv
+	python -m mnist scaling
 
 bench: $(VENV)/runtime ## time training and inference, into metrics/benchmark.json (some minutes)
 	python -m mnist bench

@@ -14,6 +14,7 @@ COMMANDS = {
     "quick": "train and compare small versions of all models in minutes",
     "parallel": "run the stages of dvc.yaml, several at a time",
     "seeds": "train models with several seeds",
+    "scaling": "train models on fewer digits and for fewer steps",
     "site": "lay out the report and the models for a web server",
     "readme": "write the results table of README.md",
 }

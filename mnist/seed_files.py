@@ -1,14 +1,16 @@
-"""metrics/seeds.csv and seed_errors.csv: the same training with several seeds.
+"""metrics/seeds.csv, seed_errors.csv and scaling.csv: the figures of many trainings.
 
-seeds.csv has a row per training, seed_errors.csv a row per test image that one misclassifies. In
-seeds.csv, `map` is of the detector alone, and `corrupted` the mean accuracy over all corruptions;
-either may be empty.
+seeds.csv has a row per full training, seed_errors.csv a row per test image that one misclassifies.
+In seeds.csv, `map` is of the detector alone, and `corrupted` the mean accuracy over all
+corruptions; either may be empty. scaling.csv has a row per training on fewer digits or for fewer
+steps.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from mnist.errors import UserError
 
@@ -17,21 +19,33 @@ COLUMNS = (
     "accuracy", "f1_macro", "errors", "nll", "ece", "val_accuracy", "map", "corrupted",
 )  # fmt: skip
 ERROR_COLUMNS = ("model", "seed", "image", "predicted")
+SCALING_COLUMNS = (
+    "model", "seed", "training_images", "steps", "train_tflop", "accuracy", "errors", "recipe",
+)  # fmt: skip
+KEY = ("model", "seed", "training_images", "steps")  # those of a file tell its rows apart
+TEXT, OPTIONAL = ("model", "recipe", "weights_sha256"), ("map", "corrupted")
+# The training of a model that starts from another's weights costs that one's training, too.
+STARTS_FROM = {"frcnn": "cnn"}
 Row = dict[str, str]
-Errors = dict[tuple[str, int], list[tuple[int, int]]]
+Key = tuple[Any, ...]  # the values of a row in KEY, a text and numbers
+Errors = dict[Key, list[tuple[int, int]]]
 """(image, predicted class) of each error, by model and seed"""
 
 
-def read_rows(path: Path) -> list[Row]:
-    """Read one row per training. Raises UserError when the file is missing or damaged."""
+def read_rows(path: Path, columns: Sequence[str] = COLUMNS) -> dict[Key, Row]:
+    """Read the rows, one per training, by what is in KEY of them.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
     rows = read_csv(path)
     with reading(path):
         for row in rows:
-            row["model"], row["recipe"], row["weights_sha256"], int(row["seed"]), int(row["errors"])
-            for column in COLUMNS[4:]:
-                if row[column] or column not in ("map", "corrupted"):
+            for column in columns:
+                if not (column in TEXT or (column in OPTIONAL and row[column] == "")):
                     float(row[column])
-    return rows
+        numbers = [column for column in KEY[1:] if column in columns]
+        return {(row["model"], *(int(row[column]) for column in numbers)): row for row in rows}
 
 
 def read_errors(path: Path) -> Errors:

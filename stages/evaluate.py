@@ -54,7 +54,7 @@ def main() -> None:
     correct = classify_corrupted(model, images[chosen], labels[chosen], seed, batch_size)
 
     shown: dict[str, Any] = {"weights_sha256": sha256(path)}
-    shown |= describe(model, images, labels, predictions, settings)
+    shown |= describe(images, labels, predictions, settings)
     if detects:
         from mnist.evaluation import average_precision  # its imports take a classifier seconds
 

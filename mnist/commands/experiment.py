@@ -1,4 +1,4 @@
-"""Run DVC experiments in a folder of their own, for the commands `quick` and `seeds`."""
+"""Run DVC experiments in a folder of their own, for `quick`, `seeds` and `scaling`."""
 
 import os
 import subprocess

@@ -17,10 +17,11 @@ def main(arguments: argparse.Namespace) -> None:
 
     results = read_results(METRICS, load_params())
     comparison = read_json(METRICS / "comparison.json")
-    table, finding = leaderboard(results, comparison), comparison["verdict"]["best"][0]
+    table, verdict = leaderboard(results, comparison), comparison["verdict"]
+    finding = " ".join(["**" + verdict["best"][0] + "**", *verdict.get("digits", [])[:2]])
     before, start, rest = README.read_text(encoding="utf-8").partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
         raise UserError(f"{README} needs the lines {START.strip()} and {END.strip()}; add them.")
-    text = f"\n**{finding}**\n\n{table.markdown}\n{table.description}\n\n"
+    text = f"\n{finding}\n\n{table.markdown}\n{table.description}\n\n"
     write_text(README, f"{before}{START}{text}{END}{after}")

@@ -11,7 +11,7 @@ import argparse
 import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import reduce
 from operator import getitem
 from pathlib import Path
@@ -24,7 +24,7 @@ from mnist.commands.experiment import git, run_experiment
 from mnist.errors import UserError
 from mnist.files import write_text
 from mnist.params import load_params
-from mnist.seed_files import COLUMNS, ERROR_COLUMNS, read_errors, read_rows
+from mnist.seed_files import COLUMNS, ERROR_COLUMNS, KEY, STARTS_FROM, Key, read_errors, read_rows
 
 SEEDS, SEED_ERRORS = Path("metrics/seeds.csv"), Path("metrics/seed_errors.csv")
 
@@ -35,34 +35,59 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: argparse.Namespace) -> None:
     params = load_params()
-    jobs: list[tuple[str, int]] = []
+    wanted: list[Key] = []
     for text in arguments.wanted:
         model, _, count = text.partition("=")
         if model not in params.models or not count.isdecimal():
             models = ", ".join(params.models)
             raise UserError(f"{text!r} is not MODEL=COUNT, such as cnn=5; models are {models}.")
-        others = [seed for seed in range(1, int(count) + 1) if seed != params.seed]
-        jobs += [(model, seed) for seed in [params.seed, *others][: int(count)]]
-    recipes = {model: read_recipe(model) for model in {model for model, _ in jobs}}
-    errors = read_errors(SEED_ERRORS)
-    rows: dict[tuple[str, int], dict[str, Any]] = {
-        (row["model"], int(row["seed"])): row
-        for row in read_rows(SEEDS)
-        if row["recipe"] == recipes.get(row["model"], row["recipe"])
+        wanted += [(model, seed) for seed in choose_seeds(params.seed, int(count))]
+    train_seeds(wanted)
+
+
+def choose_seeds(first: int, count: int) -> list[int]:
+    """Return `count` seeds: `first`, then 1, 2, ..."""
+    return [first, *(seed for seed in range(1, count + 1) if seed != first)][:count]
+
+
+def train_seeds(wanted: Iterable[tuple[str, int]]) -> None:
+    """Add the full trainings of these models and seeds to seeds.csv and seed_errors.csv."""
+    at_hand = load_params().seed
+    jobs = {key: {} if key[1] == at_hand else {"seed": key[1]} for key in wanted}
+    add_rows(SEEDS, COLUMNS, jobs, SEED_ERRORS)
+
+
+def add_rows(
+    path: Path,
+    columns: Sequence[str],
+    jobs: Mapping[Key, Mapping[str, object]],
+    errors_path: Path | None = None,
+) -> None:
+    """Run the trainings of `jobs` that the CSV file at `path` lacks, and add a row of each.
+
+    Each has the settings of its experiment; none stand for the training at hand. Rows of other
+    recipes are dropped. `errors_path` is the file of the errors, if there is one.
+    """
+    recipes = {model: read_recipe(model) for model in {key[0] for key in jobs}}
+    errors = read_errors(errors_path) if errors_path else {}
+    rows: dict[Key, Mapping[str, Any]] = {
+        key: row
+        for key, row in read_rows(path, columns).items()
+        if row["recipe"] == recipes.get(key[0], row["recipe"])
     }
-    for model, seed in jobs:
-        if (model, seed) not in rows:
-            reference = ""  # the files at hand
-            if seed != params.seed:
-                name, stage = f"{model}-seed-{seed}", f"evaluate@{model}"
-                reference = run_experiment(name, {"seed": seed}, stage)
-            figures, errors[model, seed] = read_figures(model, reference)
-            rows[model, seed] = {"model": model, "seed": seed, "recipe": recipes[model]} | figures
+    for key, settings in jobs.items():
+        if key not in rows:
+            model, *numbers = key
+            name = "-".join(map(str, (model, "seed", *numbers)))
+            reference = run_experiment(name, settings, f"evaluate@{model}") if settings else ""
+            figures, errors[key] = read_figures(model, reference)
+            rows[key] = figures | dict(zip(KEY, key, strict=False)) | {"recipe": recipes[model]}
         # After each training: the next may take hours.
         keys = sorted(rows)
-        wrong = [(*key, *error) for key in keys for error in errors.get(key, ())]
-        _write_csv(SEED_ERRORS, [ERROR_COLUMNS, *wrong])
-        _write_csv(SEEDS, [COLUMNS, *([rows[key].get(c, "") for c in COLUMNS] for key in keys)])
+        if errors_path:
+            wrong = [(*key, *error) for key in keys for error in errors.get(key, ())]
+            _write_csv(errors_path, [ERROR_COLUMNS, *wrong])
+        _write_csv(path, [columns, *([rows[key].get(c, "") for c in columns] for key in keys)])
 
 
 def read_recipe(model: str) -> str:
@@ -89,7 +114,7 @@ def read_recipe(model: str) -> str:
 def read_figures(model: str, reference: str) -> tuple[dict[str, Any], list[tuple[int, int]]]:
     """Collect what the files under metrics/ say of `model`, in a commit, or at hand with "".
 
-    Returns the figures of a row, and (image, predicted class) of each error.
+    Returns its figures, and (image, predicted class) of each error.
     """
 
     def read(file: str) -> str:
@@ -103,13 +128,16 @@ def read_figures(model: str, reference: str) -> tuple[dict[str, Any], list[tuple
         for folder in ("predictions", "robustness")
     )
     corrupted = [float(row["accuracy"]) for row in robustness if row["corruption"] != "none"]
+    if model in STARTS_FROM:
+        start = json.loads(read(f"metrics/train/{STARTS_FROM[model]}.json"))
+        figures["train_tflop"] = round(figures["train_tflop"] + start["train_tflop"], 6)
     figures["corrupted"] = round(mean(corrupted), 6)
     wrong = [
         (image, int(row["predicted"]))
         for image, row in enumerate(predictions)
         if row["predicted"] != row["actual"]
     ]
-    return {column: figures[column] for column in COLUMNS if column in figures}, wrong
+    return figures, wrong
 
 
 def _write_csv(path: Path, lines: Sequence[Sequence[Any]]) -> None:

@@ -4,7 +4,7 @@ Shapes: N images; T tokens, one per patch, plus the class token if there is one;
 """
 
 import math
-from typing import Literal, cast
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -71,20 +71,12 @@ class SelfAttention(nn.Module):
         self.qkv = Linear(dim, 3 * dim)
         self.projection = Linear(dim, dim)
 
-    def split(self, tokens: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Queries, keys and values, (N, heads, T, D/heads) each."""
+    def forward(self, tokens: Tensor) -> Tensor:
         n, count, _ = tokens.shape
         parts = self.qkv(tokens).view(n, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        return parts[0], parts[1], parts[2]
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        mixed = F.scaled_dot_product_attention(*self.split(tokens))
+        queries, keys, values = parts[0], parts[1], parts[2]  # (N, heads, T, D/heads) each
+        mixed = F.scaled_dot_product_attention(queries, keys, values)
         return self.projection(mixed.transpose(1, 2).flatten(2))
-
-    def weights(self, tokens: Tensor) -> Tensor:
-        """Attention weights (N, heads, T, T), from each token (row) to each; rows sum to 1."""
-        queries, keys, _ = self.split(tokens)
-        return (queries @ keys.transpose(2, 3) / math.sqrt(queries.shape[-1])).softmax(dim=-1)
 
 
 class EncoderBlock(nn.Module):
@@ -136,37 +128,12 @@ class ViT(nn.Module):
         self.norm = nn.LayerNorm(dim)
         self.head = nn.Linear(dim, classes)
 
-    def embed(self, images: Tensor) -> Tensor:
-        """Map images (N, 1, 28, 28) to tokens (N, T, D) with position embeddings."""
+    def forward(self, images: Tensor) -> Tensor:
         tokens = self.stem((images - PIXEL_MEAN) / PIXEL_STD)
         if self.class_token is not None:
             tokens = torch.cat([self.class_token.expand(len(tokens), -1, -1), tokens], dim=1)
-        return tokens + self.position
-
-    def forward(self, images: Tensor) -> Tensor:
-        tokens = self.embed(images)
+        tokens = tokens + self.position
         for block in self.blocks:
             tokens = block(tokens)
         tokens = self.norm(tokens)
         return self.head(tokens.mean(dim=1) if self.class_token is None else tokens[:, 0])
-
-    def rollout(self, images: Tensor) -> Tensor:
-        """Attention rollout (Abnar & Zuidema, 2020): how much each patch contributes.
-
-        A layer is taken as the mean of its attention, averaged over the heads, and the identity,
-        which stands for the residual connection. The product over the layers leads from the
-        classifier's input back to the patches.
-
-        Returns:
-            Contributions (N, patches) for images (N, 1, 28, 28), in the order of `patchify`;
-            rows sum to 1.
-        """
-        tokens = self.embed(images)
-        identity = torch.eye(tokens.shape[1], device=tokens.device)
-        rollout = identity
-        for block in cast("list[EncoderBlock]", self.blocks):
-            attention = block.attention.weights(block.attention_norm(tokens)).mean(dim=1)
-            rollout = (attention + identity) / 2 @ rollout
-            tokens = block(tokens)
-        contribution = rollout.mean(dim=1) if self.class_token is None else rollout[:, 0, 1:]
-        return contribution / contribution.sum(dim=1, keepdim=True)

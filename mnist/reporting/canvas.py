@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mnist.reporting.label_errors import AMBIGUOUS, CORRECTED
-from mnist.reporting.results import ModelResult, Results
+from mnist.reporting.results import ModelResult, Results, calibrate
 
 JS = Path(__file__).parent / "js"
 SIDE = 28
@@ -55,7 +55,7 @@ def make_canvas(results: Results) -> Canvas | None:
     model |= {"temperature": temperature, "least_confidence": result.details["least_confidence"]}
     scripts = {path.stem: path.read_text(encoding="utf-8") for path in JS.glob("*.js")}
     exact, rounded = (np.array(page["check"][kind]) for kind in ("exact", "rounded"))
-    change = _calibrate(exact, temperature) - _calibrate(rounded, temperature)
+    change = calibrate(exact, temperature) - calibrate(rounded, temperature)
     return Canvas(
         title=result.title,
         samples=[*_easy(result), *_hard(result)],
@@ -65,12 +65,6 @@ def make_canvas(results: Results) -> Canvas | None:
         rounding=f"{np.abs(change).max():.2g}",
         checked=len(exact),
     )
-
-
-def _calibrate(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Scale probabilities (N, classes) as if their logits were divided by `temperature`."""
-    scaled = probabilities ** (1 / temperature)
-    return scaled / scaled.sum(axis=1, keepdims=True)
 
 
 def _easy(result: ModelResult) -> list[Sample]:

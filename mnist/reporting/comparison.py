@@ -4,7 +4,7 @@ Rates are 0..1. Errors are means over the trainings in metrics/seeds.csv; calibr
 precision, recall, and corruptions where n is 1 are of the committed seed, the weights at hand.
 `unit` is what intervals and tests draw besides seeds, "writers" or "images". `leaders` are the best
 model and all not shown to be worse. `missed` holds means over the choices of one training of each
-model. `errors_left` is without the least certain 2 % of the images.
+model. `scaling` has the trainings on fewer images or for fewer steps.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ from mnist.data.writers import FIRST_STUDENT
 from mnist.files import round_numbers
 from mnist.reporting import findings, statistics
 from mnist.reporting.label_errors import correct_labels
-from mnist.reporting.results import STARTS_FROM, ModelResult, Results
+from mnist.reporting.results import ModelResult, Results
+from mnist.seed_files import STARTS_FROM
 
 # The accuracy on MNIST's test images that the university lab reported (docs/lab.md).
 LAB = {"cnn": 0.985, "vgg16": 0.9921, "alexnet": 0.996, "vit": 0.9923}
 WORST_WRITERS = 10
-SET_ASIDE = 0.02  # of the images
 
 
 def compare(results: Results) -> dict[str, Any]:
@@ -45,8 +45,8 @@ def compare(results: Results) -> dict[str, Any]:
         },
         "pairs": pairs,
         "missed": _missed(models),
-        "ensembles": _ensembles(models, labels),
         "cost": {r.name: _cost(r, results) for r in models},
+        "scaling": _scaling(results),
         "calibration": _calibration(models),
         "corrupted": _corrupted(models),
         "detectors": {r.name: _detector(r) for r in models if "map" in r.metrics},
@@ -132,16 +132,6 @@ def _corrected_labels(models: Sequence[ModelResult]) -> dict[str, float]:
     return {r.name: float(((r.runs.predicted != truth) & clear).sum(axis=1).mean()) for r in models}
 
 
-def _ensembles(models: Sequence[ModelResult], labels: np.ndarray) -> dict[str, Any]:
-    voters = {"models": np.array([r.predicted for r in models])}
-    voters |= {r.name: r.runs.predicted for r in models}
-    return {
-        name: {"voters": len(predicted), "errors": statistics.vote_errors(predicted, labels)}
-        for name, predicted in voters.items()
-        if len(predicted) > 2
-    }
-
-
 def _lab(models: Sequence[ModelResult], images: int) -> dict[str, dict[str, Any]]:
     """Test the differences from the lab's trainings, one a model, of which only the rate is known.
 
@@ -175,13 +165,27 @@ def _cost(result: ModelResult, results: Results) -> dict[str, float | None]:
     }
 
 
+def _scaling(results: Results) -> dict[str, dict[str, list[dict[str, Any]]]]:
+    """Collect the errors over the number of images, and over the steps on all images.
+
+    The full trainings come last. Of each number of images the longest trainings count.
+    """
+    every = max((of["images"] for r in results.models for of in r.scaling), default=0)
+    found: dict[str, dict[str, list[dict[str, Any]]]] = {"images": {}, "steps": {}}
+    for r in results.models:
+        tflop, errors = _cost(r, results)["train_tflop"], r.runs.errors.tolist()
+        points = [*r.scaling, {"images": every, "train_tflop": tflop, "errors": errors}]
+        found["images"][r.name] = list({of["images"]: of for of in points}.values())
+        found["steps"][r.name] = [of for of in points if of["images"] == every]
+    return found
+
+
 def _calibration(models: Sequence[ModelResult]) -> dict[str, dict[str, Any]]:
     corrected = statistics.holm([r.details["ece_p"] for r in models])
-    found = {}
-    for r, p in zip(models, corrected, strict=True):
-        left = statistics.errors_left(r.correct, r.calibrated.max(axis=1), SET_ASIDE)
-        found[r.name] = {"ece": _mean(r, "ece"), "p_holm": p, "errors_left": left}
-    return found
+    return {
+        r.name: {"ece": _mean(r, "ece"), "p_holm": p}
+        for r, p in zip(models, corrected, strict=True)
+    }
 
 
 def _corrupted(models: Sequence[ModelResult]) -> dict[str, Any]:

@@ -1,10 +1,12 @@
-"""The charts of the error: by model, by writers, against cost and confidence, while they learn."""
+"""The charts of the error: by model, against digits and arithmetic, against confidence."""
 
 import math
 from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from mnist.reporting.charts import INK, Chart, compact, label_log_axis, new_figure, to_svg
@@ -13,6 +15,7 @@ from mnist.reporting.results import Results
 from mnist.reporting.style import style
 
 INTERVAL: Any = {"linewidth": 3, "solid_capstyle": "butt"}
+SEED: Any = {"linestyle": "none", "marker": "o", "markersize": 5, "alpha": 0.6}
 
 
 def hero(results: Results, comparison: Mapping[str, Any]) -> Chart:
@@ -27,8 +30,8 @@ def hero(results: Results, comparison: Mapping[str, Any]) -> Chart:
         of, (_, colour, marker, _) = seeds[name], style(name)
         axes.plot([100 * end for end in of["ci95"]], [y, y], color=colour, **INTERVAL)
         axes.plot(100 * of["mean_error"], y, marker, color=colour, markersize=11)
-        errors = [100 * error for error in of["errors"]]
-        axes.plot(errors, [y + 0.28] * of["n"], "o", color=colour, markersize=5, alpha=0.6)
+        axes.plot([100 * error for error in of["errors"]], [y + 0.28] * of["n"], color=colour,
+                  **SEED)  # fmt: skip
     texts = [
         f"{results.titles[name]}, {percent(seeds[name]['mean_error'])}{lab.get(name, '')}"
         for name in ranking
@@ -68,52 +71,65 @@ def differences(results: Results, comparison: Mapping[str, Any]) -> Chart | None
     )
 
 
-def groups(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
-    """Plot the error of each model on each group of writers; None where they are not known."""
-    if "groups" not in comparison:
+def digits(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
+    """Plot the test error over the number of training digits; None where it was not varied."""
+    trained = comparison["scaling"]["images"]
+    sizes = sorted({of["images"] for points in trained.values() for of in points})
+    if len(sizes) == 1:
         return None
-    found, ranking = comparison["groups"], comparison["ranking"]
-    figure, axes = new_figure(100 + 46 * len(ranking))
-    for group, marker, lift in zip(found, ("o", "D"), (-0.14, 0.14), strict=True):
-        for y, name in enumerate(ranking):
-            of, colour = found[group][name], style(name).colour
-            axes.plot([100 * end for end in of["ci95"]], [y + lift] * 2, color=colour, **INTERVAL)
-            axes.plot(100 * of["mean_error"], y + lift, marker, color=colour, markersize=9)
-        axes.plot([], [], marker, color=INK, label=group)
-    texts = []
-    for name in ranking:
-        errors = [percent(group[name]["mean_error"]) for group in found.values()]
-        texts.append(f"{results.titles[name]}, {' and '.join(errors)}")
-    _label_rows(axes, [text.replace(", ", "\n") for text in texts], "test error in %")
-    axes.set_xlim(left=0)
-    figure.legend(loc="outside upper left")
+    figure, axes = _plot_trainings(comparison, trained, "images", "training images")
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.minorticks_off()
+    texts = [
+        f"{results.titles[name]} {', '.join(percent(mean(of['errors'])) for of in trained[name])}"
+        for name in comparison["ranking"]
+    ]
     return Chart(
-        "groups",
-        f"Mean test errors on digits of {' and of '.join(found)}: {'; '.join(texts)}.",
-        "Mean error over trainings by who wrote the digits, with 95% intervals.",
-        to_svg(figure, "groups"),
+        "digits",
+        f"Mean test errors, from few training images to all: {'; '.join(texts)}.",
+        "Marks: mean over seeds; dots: each training. The images of a size are the same for all. "
+        "Trainings on a part have a quarter of the steps of those on all.",
+        to_svg(figure, "digits"),
     )
 
 
 def cost(results: Results, comparison: Mapping[str, Any]) -> Chart:
     """Plot the test error over the arithmetic of the training."""
-    figure, axes = new_figure(340)
-    texts = []
-    for name in comparison["ranking"]:
-        title, colour, marker, _ = style(name)
-        of, tflop = comparison["seeds"][name], comparison["cost"][name]["train_tflop"]
-        axes.plot([tflop, tflop], [100 * end for end in of["ci95"]], color=colour, **INTERVAL)
-        axes.plot(tflop, 100 * of["mean_error"], marker, color=colour, markersize=11, label=title)
-        texts.append(f"{title} {compact(tflop)} TFLOP")
-    axes.set(xscale="log", ylim=(0, None), xlabel="TFLOP of training", ylabel="test error in %")
+    trained = comparison["scaling"]["steps"]
+    figure, axes = _plot_trainings(comparison, trained, "train_tflop", "TFLOP of training")
     label_log_axis(axes.xaxis)
-    figure.legend(loc="outside upper left", ncols=3)
+    shown = [len(points) for points in trained.values()]
+    texts = [
+        f"{results.titles[name]} {compact(trained[name][-1]['train_tflop'])} TFLOP"
+        for name in comparison["ranking"]
+    ]
     return Chart(
         "cost",
         f"Arithmetic of the training, the lowest error first: {', '.join(texts)}.",
-        "Mean test error with its 95% interval. TFLOP: 10¹² floating-point operations.",
+        "Marks: mean over seeds; dots: each training, on all images. "
+        + "Lines: from a ninth of the steps to a third and to all. " * (max(shown) > 1)
+        + "TFLOP: 10¹² floating-point operations.",
         to_svg(figure, "cost"),
     )
+
+
+def _plot_trainings(
+    comparison: Mapping[str, Any], trained: Mapping[str, Any], key: str, x_label: str
+) -> tuple[Figure, Axes]:
+    """Plot the errors of trainings over their figure `key`, with a line of means per model."""
+    figure, axes = new_figure(360)
+    for name in comparison["ranking"]:
+        title, colour, marker, dash = style(name)
+        for of in trained[name]:
+            errors = [100 * error for error in of["errors"]]
+            axes.plot([of[key]] * len(errors), errors, color=colour, **SEED)
+        x, means = zip(*((of[key], 100 * mean(of["errors"])) for of in trained[name]), strict=True)
+        axes.plot(x, means, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
+                  markersize=7, label=title)  # fmt: skip
+    axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel="test error in %")
+    label_log_axis(axes.yaxis)
+    figure.legend(loc="outside upper left", ncols=3)
+    return figure, axes
 
 
 def reliability(results: Results, comparison: Mapping[str, Any]) -> Chart:
@@ -154,31 +170,6 @@ def reliability(results: Results, comparison: Mapping[str, Any]) -> Chart:
         "temperature scaling, with 95% interval. On the dashed line confidence is right; below it "
         "the model is better than it says. Committed seed.",
         to_svg(figure, "reliability"),
-    )
-
-
-def learning_curves(results: Results, comparison: Mapping[str, Any]) -> Chart:
-    """Plot the validation error over the arithmetic of the training."""
-    figure, axes = new_figure(360)
-    for result in results.models:
-        title, colour, marker, dash = result.style
-        per_epoch = result.training["train_tflop"] / result.training["epochs"]
-        tflop = [per_epoch * row["epoch"] for row in result.curve]
-        error = [100 * (1 - row["val_accuracy"]) for row in result.curve]
-        axes.plot(tflop, error, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
-                  markersize=7, label=title)  # fmt: skip
-    axes.set(xscale="log", yscale="log")
-    axes.set(xlabel="TFLOP of training so far", ylabel="validation error in %")
-    label_log_axis(axes.xaxis)
-    label_log_axis(axes.yaxis)
-    figure.legend(loc="outside upper left", ncols=3)
-    ends = [percent(1 - result.curve[-1]["val_accuracy"]) for result in results.models]
-    return Chart(
-        "learning_curves",
-        f"Validation errors of the committed seed end between {min(ends)} and {max(ends)}.",
-        f"Error on {results.models[0].curve[-1]['val_digits']:,.0f} validation images, of one "
-        "training; its arithmetic is without that of the model it starts from.",
-        to_svg(figure, "learning_curves"),
     )
 
 

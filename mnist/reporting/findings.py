@@ -4,10 +4,12 @@ Each function writes a section of the report: first its heading, then what the t
 """
 
 from collections.abc import Mapping, Sequence
+from statistics import mean
 from typing import Any
 
 from mnist.reporting.label_errors import AMBIGUOUS, CORRECTED
 from mnist.reporting.results import Results
+from mnist.seed_files import STARTS_FROM
 
 SIGNIFICANT = 0.05
 Comparison = Mapping[str, Any]
@@ -15,7 +17,7 @@ Comparison = Mapping[str, Any]
 
 def verdict(results: Results, comparison: Comparison) -> dict[str, list[str]]:
     """Write all sections that there are figures for."""
-    sections = (best, differences, cost, failures, confidence, unlike, detector)
+    sections = (best, digits, differences, cost, failures, confidence, unlike, detector)
     written = {write.__name__: write(results, comparison) for write in sections}
     return {name: sentences for name, sentences in written.items() if sentences}
 
@@ -38,19 +40,13 @@ def title(results: Results, comparison: Comparison) -> str:
 
 
 def best(results: Results, comparison: Comparison) -> list[str]:
-    """Name the models that lead, and compare them with ensembles and the lab."""
-    titles, sentences = results.titles, [f"{title(results, comparison)}."]
+    """Name the models that lead, and compare them with the lab."""
+    sentences = [f"{title(results, comparison)}."]
+    sentences += digits(results, comparison)[:1]
     if single := [r.title for r in results.models if r.runs.n == 1]:
         sentences.append(f"What another training of {_and(single)} would change is not known.")
     if comparison["unit"] == "images":
         sentences.append("If somebody wrote several of the images, intervals are too narrow.")
-    voters = {"models": "models"} | {name: f"trainings of {titles[name]}" for name in titles}
-    votes = [
-        f"{of['errors']} by {of['voters']} {voters[name]}"
-        for name, of in comparison["ensembles"].items()
-    ]
-    if votes:
-        sentences.append(f"Errors of majority votes, where a tie is one: {_and(votes)}.")
     return sentences + _lab(results, comparison)
 
 
@@ -98,7 +94,52 @@ def cost(results: Results, comparison: Comparison) -> list[str]:
     pretrained = [r.title for r in results.models if r.recipe.get("weights") == "imagenet"]
     without = ["the search for the settings"]
     without += [f"the pre-training of {_and(pretrained)} on ImageNet"] if pretrained else []
-    return [f"{heading}.", f"Not counted: {_and(without)}."]
+    return [
+        *digits(results, comparison),
+        f"{heading}.",
+        f"Not counted: {_and(without)}.",
+        "Each recipe has its own number of epochs: costs compare recipes, not architectures.",
+    ]
+
+
+def digits(results: Results, comparison: Comparison) -> list[str]:
+    """Name the best models on each number of training images, and say where pre-training helps.
+
+    One model beats another on so many where each of its trainings makes fewer errors.
+    """
+    titles, trained = results.titles, comparison["scaling"]["images"]
+    errors = {name: {of["images"]: of["errors"] for of in trained[name]} for name in trained}
+    *fewer, every = sorted(set().union(*errors.values()))
+    if not fewer:
+        return []
+
+    def beats(better: Sequence[str], worse: Sequence[str], size: int) -> bool:
+        highest = max(max(errors[name].get(size, [1])) for name in better)
+        return highest < min(min(errors[name].get(size, [0])) for name in worse)
+
+    best: list[str] = []
+    for size in fewer:
+        rates = {name: mean(of[size]) for name, of in errors.items() if size in of}
+        ranked = sorted(rates, key=lambda name: rates[name])
+        near = [titles[name] for name in ranked if not beats(ranked[:1], [name], size)]
+        images = "" if best else " training images"
+        best.append(f"on {size:,}{images}: {_and(near)} ({100 * rates[ranked[0]]:.2g}%)")
+    best.append(f"on all {every:,}: {_and([titles[name] for name in comparison['leaders']])}")
+    n = min(len(seeds) for of in errors.values() for seeds in of.values())
+    sentences = [f"Fewest errors {'; '.join(best)} (n = {n} seeds)."]
+    tuned = [r.name for r in results.models if r.recipe.get("weights") == "imagenet"]
+    others = [name for name in comparison["ranking"] if name not in (*tuned, *STARTS_FROM)]
+    pairs = [(tuned, others), *((others[:1], [other]) for other in others[1:])]
+    for better, worse in (pair for pair in pairs if all(pair)):
+        sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, worse, size)]
+        first, second = (_and([titles[name] for name in names]) for names in (better, worse))
+        weights = " from ImageNet weights" * (better == tuned)
+        on = _and(sizes) if sizes else "no number of"
+        sentences.append(
+            f"Each training of {first}{weights} makes fewer errors than any of {second} on {on} "
+            f"images{' only' * (0 < len(sizes) <= len(fewer))}."
+        )
+    return sentences
 
 
 def failures(results: Results, comparison: Comparison) -> list[str]:

@@ -1,14 +1,14 @@
-"""The charts that show images: scenes with boxes, corrupted images, images under attention."""
+"""The charts that show images: scenes with boxes, corrupted images."""
 
 import base64
 import math
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
-from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from mnist.reporting.charts import WIDTH, WRONG, Chart, new_figure, to_svg
@@ -29,9 +29,13 @@ def scenes(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
         return None
     shown = result.examples["scenes"]
     found = [box[-1] for scene in shown for box in scene["true"]]
-    figure, grid = new_grid(len(shown), columns=3)
-    for axes, scene in zip(grid, shown, strict=False):
-        _draw_scene(axes, scene, result.style.colour, results.classes)
+    columns = min(3, len(shown))
+    rows = math.ceil(len(shown) / columns)
+    figure, grid = new_figure((WIDTH // columns + 20) * rows, rows, columns, squeeze=False)
+    for axes, scene in zip_longest(grid.flat, shown):
+        axes.axis("off")
+        if scene:
+            _draw_scene(axes, scene, result.style.colour, results.classes)
     return Chart(
         "scenes",
         f"{result.title} finds {sum(found)} of {len(found)} objects in these scenes.",
@@ -55,43 +59,6 @@ def _draw_scene(axes: Axes, scene: Mapping[str, Any], colour: str, classes: Sequ
         axes.text(left + 1, top + 1, text, color=edge, va="top", fontsize=12, fontweight="bold")
 
 
-def attention(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
-    """Show images under the contribution of each of their patches; None without attention."""
-    result = next((r for r in results.models if "attention" in r.examples), None)
-    if result is None:
-        return None
-    examples = result.examples["attention"]
-    maps = np.array([example["attention"] for example in examples])
-    side = math.isqrt(maps.shape[1])
-    figure, grid = new_grid(len(examples), columns=5)
-    for axes, example, patches in zip(grid, examples, maps, strict=False):
-        image = to_array(example["pixels"])
-        extent = (0, len(image), len(image), 0)
-        axes.imshow(image, cmap="gray_r", vmin=0, vmax=255, extent=extent, interpolation="none")
-        red = _red(0.8 * patches.reshape(side, side) / maps.max())
-        axes.imshow(red, extent=extent, interpolation="none")
-        names = dict.fromkeys(results.class_name(example[key]) for key in ("actual", "predicted"))
-        axes.set_title(" → ".join(names))
-    quarter = np.sort(maps, axis=1)[:, -maps.shape[1] // 4 :].sum(axis=1).mean()
-    return Chart(
-        "attention",
-        f"A quarter of the patches makes up {quarter:.0%} of the attention, on average.",
-        f"The redder a patch, the more it contributes to the prediction of {result.title}. "
-        "Misclassified images come last (true → predicted class). Committed seed.",
-        to_svg(figure, "attention"),
-    )
-
-
-def new_grid(count: int, columns: int) -> tuple[Figure, Sequence[Axes]]:
-    """Make a figure of so many pictures, each with a title above it."""
-    columns = min(columns, count)
-    rows = math.ceil(count / columns)
-    figure, grid = new_figure((WIDTH // columns + 20) * rows, rows, columns, squeeze=False)
-    for axes in grid.flat:
-        axes.axis("off")
-    return figure, grid.flat
-
-
 def corruptions(results: Results, comparison: Mapping[str, Any]) -> Chart:
     """Show accuracy by corruption and model, with an example of each corruption."""
     models, kinds = results.models, list(results.models[0].robustness)
@@ -99,7 +66,9 @@ def corruptions(results: Results, comparison: Mapping[str, Any]) -> Chart:
     figure, (left, right) = new_figure(
         60 + 25 * len(kinds), 1, 2, width_ratios=[1, 11], sharey=True
     )
-    right.imshow(_red(0.75 * (1 - accuracy)), aspect="auto", interpolation="none")
+    errors = np.broadcast_to(to_rgba(WRONG), (*accuracy.shape, 4)).copy()
+    errors[..., 3] = 0.75 * (1 - accuracy)  # opacity suits a dark page, too
+    right.imshow(errors, aspect="auto", interpolation="none")
     for (i, j), rate in np.ndenumerate(accuracy):
         right.text(j, i, f"{100 * rate:.1f}", ha="center", va="center")
     right.grid(False)
@@ -120,10 +89,3 @@ def corruptions(results: Results, comparison: Mapping[str, Any]) -> Chart:
         "redder, the more errors. Kinds and strengths are those of MNIST-C (Mu & Gilmer, 2019).",
         to_svg(figure, "corruptions"),
     )
-
-
-def _red(opacity: np.ndarray) -> np.ndarray:
-    """Return red pixels (height, width, 4) of so much opacity, 0..1, as suits a dark page, too."""
-    red = np.broadcast_to(to_rgba(WRONG), (*opacity.shape, 4)).copy()
-    red[..., 3] = opacity
-    return red

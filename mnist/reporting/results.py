@@ -11,11 +11,8 @@ from mnist.data.checksums import is_mnist
 from mnist.data.writers import load_writers
 from mnist.params import Params
 from mnist.reporting.style import Style, style
-from mnist.reporting.trainings import SeedRuns, read_seed_runs
+from mnist.reporting.trainings import SeedRuns, read_scaling, read_seed_runs
 from mnist.seed_files import read_csv, reading
-
-# The training of a model that starts from another's weights costs that one's training, too.
-STARTS_FROM = {"frcnn": "cnn"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +24,6 @@ class ModelResult:
     metrics: dict[str, Any]  # metrics/test/<model>.json
     details: dict[str, Any]  # metrics/details/<model>.json
     training: dict[str, Any]  # metrics/train/<model>.json
-    curve: list[dict[str, float]]  # metrics/curves/<model>.csv
     labels: np.ndarray  # (N,) the true classes
     predicted: np.ndarray  # (N,) -1 where a detector found nothing
     probabilities: np.ndarray  # (N, classes), before temperature scaling
@@ -36,6 +32,7 @@ class ModelResult:
     examples: dict[str, Any]  # metrics/examples/<model>.json
     benchmark: dict[str, Any] | None  # its part of metrics/benchmark.json; None: not measured
     runs: SeedRuns  # its trainings with several seeds
+    scaling: list[dict[str, Any]]  # those on fewer images or for fewer steps
 
     @property
     def style(self) -> Style:
@@ -53,8 +50,7 @@ class ModelResult:
     @property
     def calibrated(self) -> np.ndarray:
         """(N, classes): the probabilities after temperature scaling."""
-        scaled = self.probabilities ** (1 / self.details["temperature"])
-        return scaled / scaled.sum(axis=1, keepdims=True)
+        return calibrate(self.probabilities, self.details["temperature"])
 
 
 @dataclass(frozen=True)
@@ -102,6 +98,12 @@ def read_results(metrics: Path, params: Params) -> Results:
     )
 
 
+def calibrate(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """Scale probabilities (N, classes) as if their logits were divided by `temperature`."""
+    scaled = probabilities ** (1 / temperature)
+    return scaled / scaled.sum(axis=1, keepdims=True)
+
+
 def _read_model(metrics: Path, name: str, params: Params, benchmark: dict[str, Any]) -> ModelResult:
     path = metrics / f"predictions/{name}.csv"
     with reading(path):
@@ -114,20 +116,17 @@ def _read_model(metrics: Path, name: str, params: Params, benchmark: dict[str, A
             correct = np.ones(int(row["digits"]), dtype=bool)
             correct[[int(digit) for digit in row["wrong"].split()]] = False
             robustness[row["corruption"]] = correct
-    path = metrics / f"curves/{name}.csv"
-    with reading(path):
-        curve = [{key: float(value) for key, value in row.items()} for row in read_csv(path)]
     headline, training, examples = (
         read_json(metrics / f"{folder}/{name}.json") for folder in ("test", "train", "examples")
     )
     at_hand = headline | {"weights_sha256": examples["weights_sha256"]}
+    runs = read_seed_runs(metrics, name, labels, predicted, at_hand)
     return ModelResult(
         name=name,
         recipe=getattr(params, name).model_dump(),
         metrics=headline,
         details=read_json(metrics / f"details/{name}.json"),
         training=training,
-        curve=curve,
         labels=labels,
         predicted=predicted,
         probabilities=predictions[:, 2:],
@@ -135,7 +134,8 @@ def _read_model(metrics: Path, name: str, params: Params, benchmark: dict[str, A
         robustness=robustness,
         examples=examples,
         benchmark=benchmark.get(name),
-        runs=read_seed_runs(metrics, name, labels, predicted, at_hand),
+        runs=runs,
+        scaling=read_scaling(metrics, name, runs),
     )
 
 

@@ -11,39 +11,23 @@ from mnist.reporting.results import Results
 from mnist.reporting.tables import Table
 
 # Of each section the question, the charts and the tables; the first one opens the report. The
-# sentences are in findings.py and, of the last two, below.
+# sentences are in findings.py.
 CONTENTS: dict[str, tuple[str, Sequence[Any], Sequence[Any]]] = {
     "best": ("Which is best?", [errors.hero], [tables.leaderboard]),
-    "differences": ("Which differences are real?", [errors.differences], [tables.differences]),
-    "cost": ("What does it cost?", [errors.cost], [tables.cost]),
-    "failures": ("Where do they fail?", [errors.groups], [tables.confusions]),
+    "differences": ("Which differences are real?", [errors.differences], []),
+    "cost": ("How much does each need?", [errors.digits, errors.cost], [tables.cost]),
+    "failures": ("Where do they fail?", [], [tables.groups]),
     "confidence": ("Can confidence be trusted?", [errors.reliability], [tables.calibration]),
-    "unlike": ("What happens on corrupted images?", [galleries.corruptions], [tables.corrupted]),
+    "unlike": ("What happens on corrupted images?", [galleries.corruptions], []),
     "detector": ("What does the detector find?", [galleries.scenes], []),
-    "attention": ("What does a Vision Transformer look at?", [galleries.attention], []),
-    "training": ("How were they trained?", [errors.learning_curves], []),
 }
 LOG = ("Log of the trials, and of what was seen on the test split", "../docs/experiments.md")
-LINKS = {
-    "training": [
-        ("All settings", "../params.yaml"),
-        ("Figures behind this report", "../metrics/comparison.json"),
-    ],
-}
-ROLLOUT = (
-    "Attention rollout (Abnar & Zuidema, 2020): what each patch, a square of the image, adds to "
-    "the prediction over all layers."
-)
+FIGURES = ("Figures behind this report", "../metrics/comparison.json")
 SELECTION = (
     "Recipes were chosen on validation images, but test figures of earlier ones had been seen: 14 "
     "times AlexNet's, 13 times the CNN's and the Vision Transformer's, 5 times VGG16's and Faster "
     "R-CNN's. Three choices for AlexNet used one. So a lead of a few digits may be luck."
 )
-TRAINING = [
-    "Each model has a recipe of its own",
-    "The recipes were chosen on validation images. Each names its own number of epochs, so costs "
-    "compare recipes rather than architectures.",
-]
 
 
 @dataclass(frozen=True)
@@ -61,15 +45,12 @@ class Section:
 
 def make_sections(results: Results, comparison: Mapping[str, Any]) -> list[Section]:
     """Make the sections that there are findings for."""
-    said, links = comparison["verdict"] | {"training": TRAINING}, LINKS
+    said, links = {**comparison["verdict"]}, {"cost": [("All settings", "../params.yaml"), FIGURES]}
     if results.is_mnist:
-        said["best"] = [*said["best"], SELECTION]
-        links = LINKS | {"best": [LOG]}
+        said["best"], links["best"] = [*said["best"], SELECTION], [LOG]
     sections = []
     for name, (question, makers, folded) in CONTENTS.items():
         charts = [chart for make in makers if (chart := make(results, comparison))]
-        if name == "attention" and charts:
-            said[name] = [charts[0].alt, ROLLOUT]
         if name in said:
             heading, *text = said[name]
             made = [table for make in folded if (table := make(results, comparison)).rows]

@@ -97,22 +97,14 @@ def _sum(parts: Sequence[Part]) -> tuple[float, float]:
     return variance, max(variance**2 / uncertainty, 1.0) if uncertainty else np.inf
 
 
-def mcnemar(only_a: int, only_b: int) -> float:
-    """Return the p-value of the exact two-sided McNemar test (McNemar, 1947).
-
-    Args:
-        only_a, only_b: how many images only model A, or only B, classifies correctly.
-
-    Returns:
-        The probability of a split at least as uneven, were each of these A's or B's by a fair coin.
-    """
-    return float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
-
-
 def mcnemar_bounds(errors_a: int, errors_b: int, images: int) -> list[float]:
-    """Return the lowest and highest p of McNemar's test, whichever errors two models share."""
+    """Return the lowest and highest p of the exact two-sided McNemar test (McNemar, 1947).
+
+    It depends on how many images both models misclassify, which is not known.
+    """
     shared = range(max(0, errors_a + errors_b - images), min(errors_a, errors_b) + 1)
-    p_values = [mcnemar(errors_b - common, errors_a - common) for common in shared]
+    apart = ((errors_a - common, errors_b - common) for common in shared)
+    p_values = [float(binomtest(a, a + b).pvalue) if a + b else 1.0 for a, b in apart]
     return [min(p_values), max(p_values)]
 
 
@@ -128,28 +120,3 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
         corrected[i] = highest
     return corrected
-
-
-def vote_errors(predicted: np.ndarray, labels: np.ndarray) -> int:
-    """Count the errors of a majority vote; a tie for the most votes is an error.
-
-    Args:
-        predicted: int (voters, images); labels: int (images,).
-    """
-    others = [
-        np.where(labels == answer, 0, (predicted == answer).sum(axis=0))
-        for answer in np.unique(predicted)
-    ]
-    return int(((predicted == labels).sum(axis=0) <= np.max(others, axis=0)).sum())
-
-
-def errors_left(correct: np.ndarray, confidence: np.ndarray, share: float) -> int:
-    """Count the errors left without this share of the images, the least certain ones.
-
-    It is a point of the risk-coverage curve (El-Yaniv & Wiener, 2010), as a count.
-
-    Args:
-        correct: bool (N,); confidence: (N,), 0..1; share: 0..1.
-    """
-    kept = np.argsort(confidence, kind="stable")[round(share * len(correct)) :]
-    return int((~correct[kept]).sum())

@@ -1,11 +1,8 @@
 """The tables of the report, each for the page and for Markdown."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from mnist.reporting.charts import compact
 from mnist.reporting.comparison import LAB
@@ -13,7 +10,6 @@ from mnist.reporting.findings import p_text, percent
 from mnist.reporting.results import Results
 
 UNKNOWN = "-"
-LISTED = 20  # confusions
 
 
 @dataclass(frozen=True)
@@ -43,7 +39,7 @@ def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
     corrupted, ranking = comparison["corrupted"]["models"], comparison["ranking"]
     columns: dict[str, Callable[[str], str]] = {
         "Error": lambda name: percent(seeds[name]["mean_error"]),
-        "95% interval": lambda name: " to ".join(map(percent, seeds[name]["ci95"])),
+        "95% interval": lambda name: _interval(seeds[name]),
         "Trainings": lambda name: str(seeds[name]["n"]),
         "Lab": lambda name: percent(1 - LAB[name]) if name in lab else UNKNOWN,
         "Corrupted": lambda name: f"{corrupted[name]['mean_error']:.1%}",
@@ -65,11 +61,6 @@ def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
         description,
         [i for i, name in enumerate(ranking) if shown and name in comparison["leaders"]],
     )
-
-
-def differences(results: Results, comparison: Mapping[str, Any]) -> Table:
-    """Make the table of all pairs of models, by their errors on the test images."""
-    return _pairs(results, "pairs", "All pairs of models", comparison["pairs"], comparison["unit"])
 
 
 def cost(results: Results, comparison: Mapping[str, Any]) -> Table:
@@ -94,25 +85,14 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Table:
     )
 
 
-def confusions(results: Results, comparison: Mapping[str, Any]) -> Table:
-    """List the most frequent confusions of the committed seed, with a column per model."""
-    counts = {
-        r.title: Counter(
-            (int(r.labels[i]), int(r.predicted[i])) for i in np.flatnonzero(~r.correct)
-        )
-        for r in results.models
-    }
-    total = sum(counts.values(), Counter[tuple[int, int]]())
-    ordered = sorted(total, key=lambda pair: (-total[pair], pair))
-    rows = [
-        [
-            f"{results.class_name(true)} read as {results.class_name(predicted, 'nothing')}",
-            *(str(of[true, predicted]) for of in (total, *counts.values())),
-        ]
-        for true, predicted in ordered[:LISTED]
-    ]
-    caption = f"The {len(rows)} most frequent of {len(ordered)} confusions of the committed seed"
-    return Table("confusions", caption, ("Confusion", "All", *counts), rows)
+def groups(results: Results, comparison: Mapping[str, Any]) -> Table:
+    """Make the table of the errors on each group of writers; empty where they are not known."""
+    found, columns = comparison.get("groups", {}), {}
+    for group, of in found.items():
+        columns[group.capitalize()] = lambda name, of=of: percent(of[name]["mean_error"])
+        columns[f"95% interval, {group}"] = lambda name, of=of: _interval(of[name])
+    caption = "Errors by who wrote the digits"
+    return Table("groups", caption, *_cells(results, comparison["ranking"] * bool(found), columns))
 
 
 def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
@@ -121,11 +101,10 @@ def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
     columns: dict[str, Callable[[str], str]] = {
         "ECE, all trainings": lambda name: _known(found[name]["ece"], "{:.4f}"),
         "ECE": lambda name: f"{models[name].metrics['ece']:.4f}",
-        "p, Holm": lambda name: _p(found[name]["p_holm"]),
+        "p, Holm": lambda name: p_text(found[name]["p_holm"]).replace("p = ", ""),
         "ECE before": lambda name: f"{models[name].details['ece_raw']:.4f}",
         "NLL": lambda name: f"{models[name].metrics['nll']:.4f}",
         "Errors": lambda name: str(models[name].metrics["errors"]),
-        "Errors left": lambda name: str(found[name]["errors_left"]),
     }
     return Table(
         "calibration",
@@ -134,37 +113,7 @@ def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
         "ECE: expected calibration error, the mean gap between confidence and accuracy in bins of "
         "as many images each; mean over all trainings, then of the committed seed, as all columns "
         "that follow. p: share of perfectly calibrated models whose ECE would be at least as "
-        "large. Before: without temperature scaling. NLL: mean negative log-likelihood in nats. "
-        "Left: without the 2% of the images that the model is least sure of.",
-    )
-
-
-def corrupted(results: Results, comparison: Mapping[str, Any]) -> Table:
-    """Make the table of all pairs of models, by their errors on corrupted images."""
-    pairs = comparison["corrupted"]["pairs"]
-    return _pairs(results, "corrupted", "All pairs of models on corrupted images", pairs, "images")
-
-
-def _pairs(
-    results: Results, name: str, caption: str, pairs: Sequence[Mapping[str, Any]], unit: str
-) -> Table:
-    return Table(
-        name,
-        caption,
-        ("Fewer errors", "More errors", "Difference", "95% interval", "p", "p, Holm"),
-        [
-            [
-                results.titles[pair["better"]],
-                results.titles[pair["worse"]],
-                f"{100 * pair['difference']:.2f}",
-                f"{100 * pair['ci95'][0]:.2f} to {100 * pair['ci95'][1]:.2f}",
-                _p(pair["p"]),
-                _p(pair["p_holm"]),
-            ]
-            for pair in pairs
-        ],
-        f"Difference of the mean errors in points, with its interval and test over trainings and "
-        f"{unit}. Holm: corrected for the number of pairs; intervals are of one pair at a time.",
+        "large. Before: without temperature scaling. NLL: mean negative log-likelihood in nats.",
     )
 
 
@@ -178,8 +127,8 @@ def _cells(
     return ["Model", *cells], [list(row) for row in zip(titles, *cells.values(), strict=True)]
 
 
-def _p(value: float) -> str:
-    return p_text(value).removeprefix("p = ").removeprefix("p ")
+def _interval(of: Mapping[str, Any]) -> str:
+    return " to ".join(map(percent, of["ci95"]))
 
 
 def _known(value: float | None, form: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from mnist.errors import UserError
-from mnist.seed_files import read_errors, read_rows
+from mnist.seed_files import SCALING_COLUMNS, read_errors, read_rows
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_seed_runs(
     Raises:
         UserError: a file is missing or damaged, or the two do not belong together.
     """
-    of_model = [row for row in read_rows(folder / "seeds.csv") if row["model"] == model]
+    of_model = [row for key, row in read_rows(folder / "seeds.csv").items() if key[0] == model]
     sha = row_at_hand["weights_sha256"]
     recipes = {row["recipe"] for row in of_model if row["weights_sha256"] == sha}
     rows = [row for row in of_model if row["recipe"] in recipes]
@@ -74,3 +74,18 @@ def read_seed_runs(
                 f"`git checkout {folder}` restores both."
             )
     return SeedRuns(predicted, predicted != labels, rows)
+
+
+def read_scaling(folder: Path, model: str, runs: SeedRuns) -> list[dict[str, Any]]:
+    """Read the trainings of `model` on fewer images or for fewer steps, by the recipe of `runs`.
+
+    Each has, in the order of images and steps, `images`, `train_tflop` and the `errors` (0..1) of
+    all seeds.
+    """
+    points: dict[tuple[int, ...], dict[str, Any]] = {}
+    for key, row in read_rows(folder / "scaling.csv", SCALING_COLUMNS).items():
+        if key[0] == model and row["recipe"] == runs.rows[0].get("recipe"):
+            new = {"images": key[2], "train_tflop": float(row["train_tflop"]), "errors": []}
+            point = points.setdefault(key[2:], new)
+            point["errors"].append(1 - float(row["accuracy"]))
+    return [points[point] for point in sorted(points)]

@@ -13,7 +13,7 @@ from mnist.errors import UserError
 from mnist.files import write_text
 from mnist.training import distributed
 
-MIN_ROWS = 8
+MIN_ROWS, MAX_ROWS = 8, 40
 INTERVAL = 20  # steps; reading the loss waits for the device, so it is not read at every step
 
 
@@ -30,8 +30,8 @@ class CurveRow:
 
 
 def validation_steps(steps: int, epochs: float) -> set[int]:
-    """Return after which steps, 1..steps, to validate: once an epoch, and at least 8 times."""
-    rows = min(steps, max(MIN_ROWS, round(epochs)))
+    """Return after which steps, 1..steps, to validate: once an epoch, but 8 to 40 times."""
+    rows = min(steps, max(MIN_ROWS, min(round(epochs), MAX_ROWS)))
     return {round(steps * row / rows) for row in range(1, rows + 1)}
 
 

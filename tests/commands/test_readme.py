@@ -14,7 +14,7 @@ from mnist.params import load_params
 from mnist.reporting.results import read_json, read_results
 from mnist.reporting.tables import leaderboard
 from tests.conftest import ROOT
-from tests.reporting.synthetic import make_params, write_metrics
+from tests.reporting.synthetic import make_params, write_metrics, write_scaling
 
 
 def test_the_table_is_replaced_between_its_markers(
@@ -22,6 +22,7 @@ def test_the_table_is_replaced_between_its_markers(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_metrics(Path("metrics"), ("cnn", "vit"), wrong={"cnn": [0], "vit": [1, 2]})
+    write_scaling(Path("metrics"), {("cnn", 100, 5): [0.2], ("cnn", 900, 1): [0.1]})
     Path("params.yaml").write_text(yaml.safe_dump(make_params(("cnn", "vit")).model_dump()))
     stages.report.main()
     path = Path("README.md")
@@ -31,6 +32,7 @@ def test_the_table_is_replaced_between_its_markers(
     assert text.startswith("before\n<!-- results -->\n\n**")
     assert "\n| Model | Error |" in text
     assert "| Vision Transformer | 2.00% |" in text
+    assert ".** Fewest errors on 100 training images: CNN (20%); on all 900: " in text
     assert "old" not in text
     assert text.endswith("\n\n<!-- /results -->\nafter\n")
     readme.main(argparse.Namespace())

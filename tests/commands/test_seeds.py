@@ -1,16 +1,21 @@
-"""`python -m mnist seeds` trains what metrics/seeds.csv does not hold yet, beside the workspace."""
+"""`python -m mnist seeds` and `scaling` train what their files lack, beside the workspace."""
 
 import argparse
 import csv
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 import yaml
 
-from mnist.commands import seeds
+from mnist.commands import scaling, seeds
 from mnist.errors import UserError
-from mnist.seed_files import read_errors
-from tests.reporting.synthetic import make_params, write_csv, write_json, write_seeds
+from mnist.seed_files import read_errors, read_rows
+from mnist.training.classification import Classification
+from mnist.training.detection import Detection
+from tests.reporting.synthetic import make_params, write_csv, write_json, write_scaling, write_seeds
 
 WEIGHTS, LOCK, PARAMS = Path("models/cnn.safetensors"), Path("dvc.lock"), Path("params.yaml")
 
@@ -24,20 +29,21 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     write_seeds(Path("metrics"), {})
     test = {"accuracy": 0.99, "f1_macro": 0.98, "errors": 1, "nll": 0.1, "ece": 0.01}
     write_json(Path("metrics/test/cnn.json"), test)
-    write_json(Path("metrics/train/cnn.json"), {"val_accuracy": 0.97})
     write_json(Path("metrics/examples/cnn.json"), {"weights_sha256": "a1"})
     write_csv(Path("metrics/predictions/cnn.csv"), "actual,predicted", [(4, 4), (5, 6)])
     kinds = [("none", 0.99), ("fog", 0.5), ("blur", 0.6)]
     write_csv(Path("metrics/robustness/cnn.csv"), "corruption,accuracy", kinds)
     tracked = {"cnn": params["cnn"], "seed": params["seed"]}
     weights = [{"path": str(WEIGHTS), "md5": "5"}]
+    write_json(Path("metrics/train/cnn.json"), {"val_accuracy": 0.97, "train_tflop": 2.5})
     train = {"params": {"params.yaml": tracked}, "outs": weights}
     stages = {"fetch": {}, "train_cnn": train, "evaluate@cnn": {"deps": weights}}
     LOCK.write_text(yaml.dump({"stages": stages}))
     found: list[int] = []
 
     def run_experiment(name: str, settings: dict[str, int], target: str) -> str:
-        assert (name, target) == (f"cnn-seed-{settings['seed']}", "evaluate@cnn")
+        assert name.startswith(f"cnn-seed-{settings['seed']}")
+        assert target == "evaluate@cnn"
         found.append(settings["seed"])
         return "commit"
 
@@ -114,3 +120,55 @@ def test_a_wrong_argument_is_named(trained: list[int]) -> None:
     for wrong in ("cnn", "cnn=-1", "lenet=2"):
         with pytest.raises(UserError, match="is not MODEL=COUNT, such as cnn=5"):
             run(wrong)
+
+
+def run_scaling(count: int) -> list[dict[str, str]]:
+    scaling.main(argparse.Namespace(models=["cnn"], seeds=count))
+    with open("metrics/scaling.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_scaling_goes_on_where_it_was_stopped_and_drops_other_recipes(trained: list[int]) -> None:
+    write_scaling(Path("metrics"), {("cnn", 7, 7): [0.5]}, "an older recipe")
+    Path("data/mnist").mkdir(parents=True)
+    images = np.zeros((1500, 28, 28), np.uint8)
+    np.savez("data/mnist/train.npz", images=images, labels=np.zeros(1500))
+    rows = run_scaling(1)
+    # 3 epochs of 1,500 images, 11 steps each; no 10,000 images are there.
+    assert [(row["training_images"], row["steps"]) for row in rows] == [
+        ("100", "8"), ("1000", "8"), ("1500", "4"), ("1500", "11"),
+    ]  # fmt: skip
+    assert rows[0] | {"recipe": ""} == {
+        "model": "cnn", "seed": "1", "training_images": "100", "steps": "8", "train_tflop": "2.5",
+        "accuracy": "0.99", "errors": "1", "recipe": "",
+    }  # fmt: skip
+    (at_hand,) = read_rows(seeds.SEEDS).values()
+    assert rows[0]["recipe"] == at_hand["recipe"]
+    assert len(run_scaling(2)) == 8
+    assert trained == [1] * 4 + [2] * 4  # the first four were there
+    replace(PARAMS, "threads: 2", "threads: 1")
+    assert len(run_scaling(1)) == 4
+
+
+@pytest.mark.parametrize("name", ["cnn", "frcnn"])
+def test_a_subset_gets_a_quarter_of_the_steps_as_its_training_counts_them(name: str) -> None:
+    params = make_params()
+    recipe = getattr(params, name)
+    task: Any = Classification if name == "cnn" else Detection
+    spans = {}
+    for size in (100, 1000, 5000):
+        data = torch.zeros(size, 28, 28), torch.zeros(size)
+        spans[size] = task(data, data, recipe, 1).steps_per_epoch
+    whole = round(recipe.epochs * spans[5000])
+    jobs = scaling.make_jobs(params, [name], 5000, [3])
+    assert [key[2:] for key in jobs] == [
+        (5000, round(whole / 9)), (5000, round(whole / 3)),
+        (100, round(whole / 4)), (1000, round(whole / 4)),
+    ]  # fmt: skip
+    for (_, seed, size, steps), settings in jobs.items():
+        assert round(settings[f"{name}.epochs"] * spans[size]) == steps
+        assert settings["seed"] == seed == 3
+        assert settings.get("data.training_size", 5000) == size
+    # The detector starts from the CNN's training on the same digits, which DVC then runs once.
+    of_cnn = scaling.make_jobs(params, ["cnn"], 5000, [3]).values()
+    assert all(c.items() <= own.items() for c, own in zip(of_cnn, jobs.values(), strict=True))

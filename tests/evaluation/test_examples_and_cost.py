@@ -3,14 +3,12 @@
 import base64
 
 import numpy as np
-import pytest
 import torch
 
 from mnist.evaluation.corruptions import CORRUPTIONS, corrupt
 from mnist.evaluation.examples import describe, misclassified
 from mnist.evaluation.predictions import Predictions
 from mnist.evaluation.robustness import choose_digits
-from mnist.models import registry
 from mnist.params import Params
 
 IMAGES = np.arange(4 * 784, dtype=np.uint32).reshape(4, 28, 28).astype(np.uint8)
@@ -36,21 +34,11 @@ def test_the_most_confident_errors_come_first_with_their_pixels() -> None:
     assert len(misclassified(IMAGES, LABELS, predictions(), max_count=1)) == 1
 
 
-def test_one_digit_is_shown_under_each_corruption_and_attention_of_right_and_wrong_ones(
-    params: Params,
-) -> None:
-    vit, images = registry.build("vit", params).eval(), torch.from_numpy(IMAGES)
-    shown = describe(vit, images, LABELS, predictions(), params.evaluate)
+def test_one_digit_is_shown_under_each_corruption(params: Params) -> None:
+    shown = describe(torch.from_numpy(IMAGES), LABELS, predictions(), params.evaluate)
     assert list(shown["corruptions"]) == ["none", *CORRUPTIONS]
     seed = params.evaluate.corruption_seed
     digit = IMAGES[choose_digits(1, LABELS, seed)]
     for kind, text in shown["corruptions"].items():
         expected = digit if kind == "none" else corrupt(digit, kind, seed)
         assert base64.b64decode(text) == expected.tobytes(), kind
-    # Digits 0 and 2 are right, one a class; then the errors.
-    assert [example["index"] for example in shown["attention"]] == [0, 2, 1, 3]
-    with torch.no_grad():
-        contributions = vit.rollout(images[:, None] / 255)
-    for example in shown["attention"]:
-        expected = contributions[example["index"]].tolist()
-        assert example["attention"] == pytest.approx(expected, abs=1e-4)

@@ -23,7 +23,7 @@ from mnist.data import checksums, imagenet
 from mnist.files import sha256
 from mnist.models.fine_tuned import make_backbone
 from mnist.params import load_params
-from mnist.seed_files import COLUMNS, ERROR_COLUMNS
+from mnist.seed_files import COLUMNS, ERROR_COLUMNS, SCALING_COLUMNS
 from tests.conftest import ROOT, build_once
 from tests.digits import write_data_set
 
@@ -66,6 +66,7 @@ def build(folder: Path, models: list[str]) -> None:
     (folder / "metrics").mkdir()
     (folder / "metrics/seeds.csv").write_text(",".join(COLUMNS) + "\n")
     (folder / "metrics/seed_errors.csv").write_text(",".join(ERROR_COLUMNS) + "\n")
+    (folder / "metrics/scaling.csv").write_text(",".join(SCALING_COLUMNS) + "\n")
     (folder / "metrics/benchmark.json").write_text("{}\n")
     if models == ["cnn"]:  # the other trainings go, for metrics/train makes `report` wait for them
         pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())

@@ -13,7 +13,7 @@ import yaml
 from mnist.evaluation.corruptions import CORRUPTIONS
 from mnist.params import Params
 from mnist.reporting.results import Results, read_results
-from mnist.seed_files import COLUMNS, ERROR_COLUMNS
+from mnist.seed_files import COLUMNS, ERROR_COLUMNS, SCALING_COLUMNS
 from tests.conftest import ROOT
 
 MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
@@ -60,6 +60,7 @@ def write_metrics(
     wrong = wrong or {name: range(i + 1) for i, name in enumerate(models)}
     write_json(folder / "benchmark.json", MACHINE | {"models": dict.fromkeys(models, BENCHMARK)})
     write_seeds(folder, {(name, 1): wrong[name] for name in models}, labels=labels)
+    write_scaling(folder, {})
     for number, name in enumerate(models):
         predicted = np.array(labels)
         for i in wrong[name]:
@@ -109,6 +110,18 @@ def write_seeds(
     write_csv(folder / "seed_errors.csv", ",".join(ERROR_COLUMNS), errors)
 
 
+def write_scaling(
+    folder: Path, errors: Mapping[tuple[str, int, int], Sequence[float]], recipe: str = "recipe"
+) -> None:
+    """Write scaling.csv: by model, images and steps the error of each seed; a step is a TFLOP."""
+    rows = [
+        (model, seed, images, steps, steps, 1 - error, round(100 * error), recipe)
+        for (model, images, steps), of in errors.items()
+        for seed, error in enumerate(of, start=1)
+    ]
+    write_csv(folder / "scaling.csv", ",".join(SCALING_COLUMNS), rows)
+
+
 def _write_model(
     folder: Path,
     number: int,
@@ -138,10 +151,6 @@ def _write_model(
         ],
         "corruptions": {kind: grey(10 * i) for i, kind in enumerate(["none", *CORRUPTIONS])},
     }
-    if name == "vit":
-        examples["attention"] = [
-            {"index": 0, "actual": 0, "predicted": 1, "pixels": grey(9), "attention": [0.0625] * 16}
-        ]
     if name == "frcnn":
         metrics["map"] = 0.919
         details |= {"scenes": 2000, "precision": 0.98, "recall": 0.97}
@@ -157,11 +166,6 @@ def _write_model(
     write_json(folder / f"details/{name}.json", details)
     write_json(folder / f"train/{name}.json", {"epochs": 0.9, "train_tflop": number + 1})
     write_json(folder / f"examples/{name}.json", examples)
-    write_csv(
-        folder / f"curves/{name}.csv",
-        "epoch,val_accuracy,val_digits",
-        [(0.9 * i / 8, 1 - 0.1 / i, 5000) for i in range(1, 9)],
-    )
     write_csv(
         folder / f"predictions/{name}.csv",
         "actual,predicted," + ",".join(f"p{i}" for i in range(classes)),

@@ -24,6 +24,7 @@ from tests.reporting.synthetic import (
     read,
     write_json,
     write_metrics,
+    write_scaling,
     write_seeds,
 )
 
@@ -187,13 +188,6 @@ def test_labels_of_mnist_are_corrected(results: Results) -> None:
     assert comparison["corrected_labels"]["cnn"] == expected
 
 
-def test_three_or_more_vote(results: Results) -> None:
-    found = compare(made(results, ([1, 2], [2, 3], [3, 1]), ([2, 9],), ([2],)))["ensembles"]
-    # One each of three models: only 2 is misread by most. Three seeds of the first: 1, 2 and 3.
-    assert found == {"models": {"voters": 3, "errors": 1}, "cnn": {"voters": 3, "errors": 3}}
-    assert compare(made(results, ([1],), ([2],)))["ensembles"] == {}
-
-
 def test_the_tests_against_the_lab_are_corrected_for_their_number(results: Results) -> None:
     found = compare(made(results, *[(range(60),)] * 5, is_mnist=True))["lab"]
     assert list(found) == ["cnn", "vgg16", "alexnet", "vit"]  # of the detector it has no figure
@@ -215,6 +209,37 @@ def test_the_cost_of_the_detector_includes_the_cnn_that_it_starts_from(tmp_path:
     costs = compare(read_results(folder, make_params()))["cost"]
     assert costs["frcnn"]["train_seconds"] is None
     assert costs["cnn"]["latency_ms"] is None
+
+
+def test_models_are_compared_by_the_number_of_images_they_were_trained_on(tmp_path: Path) -> None:
+    models = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
+    wrong = {"cnn": [1], "frcnn": range(9), "vgg16": range(9), "alexnet": [1], "vit": range(9)}
+    folder = write_metrics(tmp_path / "metrics", models, wrong=wrong)
+    assert "digits" not in compare(read_results(folder, make_params(models)))["verdict"]
+    few = {"cnn": [0.3, 0.4], "frcnn": [0.1, 0.3], "vgg16": [0.1, 0.2], "alexnet": [0.25, 0.29],
+           "vit": [0.5, 0.41]}  # fmt: skip
+    more = few | {"alexnet": [0.05, 0.31], "vit": [0.35, 0.9]}
+    errors = {(name, 100, 9): of for name, of in few.items()}
+    errors |= {(name, 500, 9): of for name, of in more.items()}
+    errors |= {(name, 9000, 3): [0.9, 0.9] for name in models}  # all images, but few steps
+    write_scaling(folder, errors)
+    comparison = compare(read_results(folder, make_params(models)))
+    assert comparison["scaling"]["images"]["cnn"][-1]["errors"] == [0.01]
+    assert [of["train_tflop"] for of in comparison["scaling"]["steps"]["frcnn"]] == [3, 2 + 1]
+    best, tuned, vit = comparison["verdict"]["digits"]
+    assert best in comparison["verdict"]["best"]
+    assert best.startswith(
+        "Fewest errors on 100 training images: VGG16 and Faster R-CNN (15%); "
+        "on 500: VGG16, AlexNet and Faster R-CNN (15%); on all 9,000: CNN"
+    )
+    assert best.endswith("(n = 1 seeds).")  # the committed seed alone was trained on all
+    assert tuned == (
+        "Each training of VGG16 and AlexNet from ImageNet weights makes fewer errors than any of "
+        "CNN and Vision Transformer on 100 images only."
+    )
+    assert "CNN makes fewer errors than any of Vision Transformer on 100 and 9,000 images" in vit
+    write_scaling(folder, errors, "an older recipe")
+    assert "digits" not in compare(read_results(folder, make_params(models)))["verdict"]
 
 
 def test_calibration_is_tested_with_a_correction(tmp_path: Path) -> None:

@@ -117,9 +117,10 @@ def test_the_curve_holds_the_means_since_the_row_before(
     assert last.val_digits == 40
 
 
-def test_there_are_eight_evenly_spaced_validations_or_one_for_each_epoch() -> None:
+def test_there_are_eight_to_forty_evenly_spaced_validations_or_one_for_each_epoch() -> None:
     assert sorted(validation_steps(80, 3)) == [10, 20, 30, 40, 50, 60, 70, 80]
     assert sorted(validation_steps(120, 12)) == list(range(10, 121, 10))
+    assert sorted(validation_steps(400, 400)) == list(range(10, 401, 10))
     assert sorted(validation_steps(3, 0.1)) == [1, 2, 3]
 
 
