@@ -48,4 +48,4 @@ def main(_: argparse.Namespace) -> None:
     for model in load_params().models:
         metrics = json.loads(git("show", f"{reference}:./metrics/test/{model}.json"))
         print(f"  {model:8} {metrics['accuracy']:.2%}")
-    print("\nThe report: quick/report/index.html. What to do next: docs/quick-start.md")
+    print("\nThe report: quick/report/index.html. What to do next: docs/dvc.md")
