@@ -162,8 +162,8 @@ def _lab(models: Sequence[ModelResult], images: int) -> dict[str, dict[str, Any]
 def _cost(result: ModelResult, results: Results) -> dict[str, float | None]:
     """Return what a model costs; its training includes that of the model it starts from."""
     trained = [result, *(r for r in results.models if STARTS_FROM.get(result.name) == r.name)]
-    seconds = [r.benchmark["train_seconds"] for r in trained if r.benchmark]
-    measured = result.benchmark or {}
+    seconds = [times["train_seconds"] for r in trained if (times := _times(r))]
+    measured = _times(result)
     return {
         "train_tflop": sum(r.training["train_tflop"] for r in trained),
         "train_seconds": sum(seconds) if len(seconds) == len(trained) else None,
@@ -173,6 +173,12 @@ def _cost(result: ModelResult, results: Results) -> dict[str, float | None]:
         "mflop": result.details["flops"] / 1e6,
         "file_mb": result.details["file_bytes"] / 1e6,
     }
+
+
+def _times(result: ModelResult) -> dict[str, Any]:
+    """Return what `make bench` measured, if that was with as many steps: other data need others."""
+    steps = result.training["train_samples"] / result.recipe["batch_size"]
+    return result.benchmark if result.benchmark and result.benchmark["steps"] == steps else {}
 
 
 def _calibration(models: Sequence[ModelResult]) -> dict[str, dict[str, Any]]:

@@ -52,7 +52,8 @@ def _draw_scene(axes: Axes, scene: Mapping[str, Any], colour: str, classes: Sequ
     for (left, top, right, bottom), edge, line, text in boxes:
         axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False,
                                  edgecolor=edge, linestyle=line, linewidth=1.8))  # fmt: skip
-        axes.text(left + 1, top + 1, text, color=edge, va="top", fontsize=12, fontweight="bold")
+        axes.text(left + 1, top + 1, text, color=edge, va="top", fontsize=12, fontweight="bold",
+                  clip_on=True)  # fmt: skip
 
 
 def attention(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
@@ -71,7 +72,7 @@ def attention(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
         red = _red(0.8 * patches.reshape(side, side) / maps.max())
         axes.imshow(red, extent=extent, interpolation="none")
         names = dict.fromkeys(results.class_name(example[key]) for key in ("actual", "predicted"))
-        axes.set_title(" → ".join(names))
+        axes.set_title((" → " if max(map(len, names)) < 4 else "\n→ ").join(names))
     quarter = np.sort(maps, axis=1)[:, -maps.shape[1] // 4 :].sum(axis=1).mean()
     return Chart(
         "attention",

@@ -9,9 +9,9 @@ import pytest
 from mnist.reporting import galleries
 from mnist.reporting.charts import INK, Chart
 from mnist.reporting.comparison import compare
-from mnist.reporting.results import Results
+from mnist.reporting.results import Results, read_results
 from mnist.reporting.sections import make_sections
-from tests.reporting.synthetic import corruption_errors, read
+from tests.reporting.synthetic import corruption_errors, make_params, read
 
 WHITE = "#ffffff"
 
@@ -58,3 +58,14 @@ def test_the_heat_map_holds_each_accuracy(results: Results) -> None:
             assert f"{100 - 2 * corruption_errors(number, kind):.1f}" in said  # of 50 images
     assert "clean" in said
     assert "motion blur" in said
+
+
+def test_long_names_of_classes_neither_overlap_nor_shrink_the_images(
+    metrics: Path, made: dict[str, Chart]
+) -> None:
+    names = [f"a very long name of class {i}" for i in range(10)]
+    charts_of = charts(read_results(metrics, make_params(classes=names)))
+    assert "→ a very long name of class 1" in texts(charts_of["attention"])  # a line of its own
+    assert "0 → 1" in texts(made["attention"])
+    sizes = [re.findall(r'<image[^>]* width="([^"]+)"', c["scenes"].svg) for c in (charts_of, made)]
+    assert sizes[0] == sizes[1] != []
