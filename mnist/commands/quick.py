@@ -21,10 +21,12 @@ SETTINGS = {
     "cnn.epochs": 1,
     "cnn.batch_size": 64,
     "cnn.lr": 0.1,
-    "frcnn.epochs": 0.125,
+    "frcnn.epochs": 0.1,
+    "frcnn.scenes.side": 48,
+    "frcnn.scenes.digits_max": 3,
     "frcnn.proposals": 20,
     "vgg16.input_size": 16,
-    "vgg16.epochs": 0.2,
+    "vgg16.epochs": 0.25,
     "vgg16.augmentation.rotate": 0,
     "vgg16.augmentation.scale": 0,
     "vgg16.augmentation.shear": 0,
@@ -42,7 +44,7 @@ SETTINGS = {
 SECONDS = {
     "fetch": 10, "convert": 5, "fetch_weights": 10, "train_cnn": 20, "train_frcnn": 30,
     "finetune_vgg16": 40, "finetune_alexnet": 20, "train_vit": 30, "evaluate@cnn": 10,
-    "evaluate@frcnn": 40, "evaluate@vgg16": 25, "evaluate@alexnet": 20, "evaluate@vit": 15,
+    "evaluate@frcnn": 30, "evaluate@vgg16": 25, "evaluate@alexnet": 20, "evaluate@vit": 15,
     "report": 15,
 }  # fmt: skip
 
