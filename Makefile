@@ -78,7 +78,9 @@ $(VENV)/runtime: requirements.txt $(BROKEN)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "$(PYTHON) is not Python 3.11 or newer; name one: make PYTHON=python3.12" >&2; exit 1; }
 	rm -f $@
-	$(if $(BROKEN),$(PYTHON) -m venv $(VENV))
+# Debian's Python, and that of hosted notebooks, may lack ensurepip; uv needs no pip.
+	$(if $(BROKEN),$(PYTHON) -m venv $(VENV) || { command -v uv >/dev/null && \
+		$(PYTHON) -m venv --without-pip $(VENV); })
 	@echo "Installing PyTorch and the rest of requirements.txt: some minutes" >&2
 	@$(INSTALL) requirements.txt
 	touch $@

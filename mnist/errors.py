@@ -23,14 +23,21 @@ def run(main: Callable[[], None], name: str | None = None) -> None:
     """Call `main` and turn every failure that a user can cause into one line on stderr.
 
     Exits with 1 after a `UserError` or where the system refuses a file, with 130 after Ctrl-C and
-    with 143 after SIGTERM. Any other exception is a bug of this project and keeps its traceback.
-    The line starts with `name`, by default that of the script.
+    with 143 after SIGTERM; without a line, with 141 where the reader of its output, such as `head`,
+    has ended. Any other exception is a bug of this project and keeps its traceback. The line
+    starts with `name`, by default that of the script.
     """
     name = name or Path(sys.argv[0]).stem
     # SIGTERM unwinds the stack as Ctrl-C does, so that half-written files are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
-        return main()
+        try:
+            return main()
+        finally:
+            sys.stdout.flush()  # here, since at exit a closed pipe is a traceback
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except UserError as error:
         message, code = str(error), 1
     except KeyboardInterrupt:

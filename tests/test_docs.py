@@ -79,8 +79,8 @@ def test_the_readme_is_one_page() -> None:
 
 
 @pytest.mark.skipif("CI" not in os.environ, reason="a user may have other figures than committed")
-def test_the_experiment_of_the_readme_starts_from_the_committed_figures() -> None:
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_documented_experiment_starts_from_the_committed_figures() -> None:
+    text = (ROOT / "docs/dvc.md").read_text(encoding="utf-8")
     rows = re.findall(r"^(metrics/\S+) +(\w+) +([\d.]+) +([\d.]+) +(-?[\d.]+)$", text, re.M)
     assert len(rows) == 5
     for file, key, before, after, change in rows:

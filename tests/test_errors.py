@@ -45,6 +45,23 @@ def test_a_bug_keeps_its_traceback(error: Exception) -> None:
         run(lambda: fail_with(error))
 
 
+@pytest.mark.parametrize("output", ["print('x' * 100_000)", "print('x'); sys.exit(2)"])
+def test_a_reader_that_has_enough_is_no_error(output: str) -> None:
+    script = (
+        f"import sys; from mnist.errors import run; sys.stdin.read(); run(lambda: exec({output!r}))"
+    )
+    child = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert child.stdout is not None
+    child.stdout.close()
+    _, stderr = child.communicate()
+    assert (child.returncode, stderr) == (141, b"")
+
+
 @pytest.mark.parametrize(("sent", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_removes_the_half_written_file(tmp_path, sent: int, code: int) -> None:
     script = f"""

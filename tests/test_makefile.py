@@ -1,7 +1,9 @@
 """Each target of the Makefile runs its command, and says first what git lacks."""
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from tests.conftest import ROOT
@@ -28,3 +30,20 @@ def test_without_git_one_line_comes_before_the_installation(tmp_path: Path) -> N
         assert "Clone the project, or run `git init`" in line
         assert end.endswith("Error 1")
     assert not (tmp_path / ".venv").exists()
+
+
+def test_uv_installs_where_python_lacks_ensurepip(tmp_path: Path) -> None:
+    (tmp_path / "bin").mkdir()
+    scripts = {
+        "python": f'test "$1 $2 $#" != "-m venv 3" && exec {sys.executable} "$@"',
+        "uv": 'echo "uv $@" >&2',
+    }
+    for name, script in scripts.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    for name in ("Makefile", "requirements.txt"):
+        shutil.copy(ROOT / name, tmp_path)
+    path = f"PATH={tmp_path}/bin:{os.environ['PATH']}"
+    output = make(".venv/runtime", f"PYTHON={tmp_path}/bin/python", path, folder=tmp_path)
+    assert "uv pip install --python .venv/bin/python" in output
+    assert (tmp_path / ".venv/runtime").exists()

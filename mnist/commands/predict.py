@@ -92,9 +92,10 @@ def as_table(name: str, reading: "Reading", classes: Sequence[str]) -> str:
     A ? follows what is unlike the digits that the model was trained on.
     """
     count = len(reading.images)
+    separator = ", " if any(" " in name for name in classes) else " "
     lines = [name if count == 1 else f"{name}: {count} digits, from left to right"]
     for model, digits in reading.digits.items():
-        names = " ".join(classes[d.digit] + ("?" if d.unlike else "") for d in digits)
+        names = separator.join(classes[d.digit] + ("?" if d.unlike else "") for d in digits)
         confidences = " ".join(f"{d.confidence:.1%}" for d in digits)
         lines.append(f"  {model:10}{names or 'nothing'}   {confidences}".rstrip())
     if any(digit.unlike for digits in reading.digits.values() for digit in digits):

@@ -152,8 +152,8 @@ def _lab(models: Sequence[ModelResult], images: int) -> dict[str, dict[str, Any]
 def _cost(result: ModelResult, results: Results) -> dict[str, float | None]:
     """Return what a model costs; its training includes that of the model it starts from."""
     trained = [result, *(r for r in results.models if STARTS_FROM.get(result.name) == r.name)]
-    seconds = [r.benchmark["train_seconds"] for r in trained if r.benchmark]
-    measured = result.benchmark or {}
+    seconds = [times["train_seconds"] for r in trained if (times := _times(r))]
+    measured = _times(result)
     return {
         "train_tflop": sum(r.training["train_tflop"] for r in trained),
         "train_seconds": sum(seconds) if len(seconds) == len(trained) else None,
@@ -178,6 +178,12 @@ def _scaling(results: Results) -> dict[str, dict[str, list[dict[str, Any]]]]:
         found["images"][r.name] = list({of["images"]: of for of in points}.values())
         found["steps"][r.name] = [of for of in points if of["images"] == every]
     return found
+
+
+def _times(result: ModelResult) -> dict[str, Any]:
+    """Return what `make bench` measured, if that was with as many steps: other data need others."""
+    steps = result.training["train_samples"] / result.recipe["batch_size"]
+    return result.benchmark if result.benchmark and result.benchmark["steps"] == steps else {}
 
 
 def _calibration(models: Sequence[ModelResult]) -> dict[str, dict[str, Any]]:

@@ -56,7 +56,8 @@ def _draw_scene(axes: Axes, scene: Mapping[str, Any], colour: str, classes: Sequ
     for (left, top, right, bottom), edge, line, text in boxes:
         axes.add_patch(Rectangle((left, top), right - left, bottom - top, fill=False,
                                  edgecolor=edge, linestyle=line, linewidth=1.8))  # fmt: skip
-        axes.text(left + 1, top + 1, text, color=edge, va="top", fontsize=12, fontweight="bold")
+        axes.text(left + 1, top + 1, text, color=edge, va="top", fontsize=12, fontweight="bold",
+                  clip_on=True)  # fmt: skip
 
 
 def corruptions(results: Results, comparison: Mapping[str, Any]) -> Chart:

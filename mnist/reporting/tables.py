@@ -73,15 +73,17 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Table:
         "MFLOP/image": lambda name: compact(costs[name]["mflop"]),
         "File": lambda name: f"{costs[name]['file_mb']:.3g} MB",
     }
+    known = [name for name in costs if costs[name]["latency_ms"] is not None]
     times = (
         "Training: steps times the seconds of a step. Images/s: classified in batches. "
-        "All times are of one machine: {cpu}, {threads} threads, PyTorch {torch}."
+        "All times are of one machine: {cpu}, {threads} threads, PyTorch {torch}. "
     )
+    missing = "Times that are missing were not measured with this recipe: run `make bench`."
     return Table(
         "costs",
         "What else each model costs",
         *_cells(results, comparison["ranking"], columns),
-        times.format(**machine) if machine else "Times were not measured; `make bench` does.",
+        (times.format(**machine) if known else "") + missing * (len(known) < len(costs)),
     )
 
 

@@ -16,6 +16,7 @@ from mnist.files import write_json
 from mnist.models import registry, weights_io
 from mnist.params import Params
 from mnist.recognition import recognize
+from mnist.recognition.recognize import Digit, Reading
 from tests.conftest import ROOT
 from tests.recognition.test_pictures import png, smooth
 
@@ -67,6 +68,14 @@ def test_the_table_shows_names_of_classes(folder: Path, capsys: pytest.CaptureFi
     ]
     assert frcnn.split() == ["frcnn", "nothing"]  # with random weights
     assert (folder / "seen.png").stat().st_size > 5000
+
+
+def test_commas_part_names_of_several_words() -> None:
+    pixels = np.zeros((2, 28, 28))
+    digits = [Digit(0, 0.5, unlike=True, box=(), probabilities=[]), Digit(1, 1, False, (), [])]
+    reading = Reading(pixels[0], 1, pixels, {"cnn": digits})
+    table = predict.as_table("two.png", reading, ["ankle boot", "bag"])
+    assert table.splitlines()[1] == "  cnn       ankle boot?, bag   50.0% 100.0%"
 
 
 def test_what_cannot_be_read_is_named_and_does_not_stop_the_others(

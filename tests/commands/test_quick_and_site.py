@@ -32,6 +32,15 @@ def test_the_settings_of_quick_are_possible_and_change_every_training(tmp_path: 
     assert {f"{name}.epochs" for name in models} <= quick.SETTINGS.keys()
 
 
+def test_quick_says_how_long_each_stage_takes() -> None:
+    stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+    models = load_params(ROOT / "params.yaml").models
+    each = [
+        [f"{name}@{m}" for m in models] if "do" in of else [name] for name, of in stages.items()
+    ]
+    assert list(quick.SECONDS) == sum(each, [])
+
+
 def test_no_stage_depends_on_a_file_in_an_output_folder() -> None:
     """Else `dvc exp run --temp` stops, the second time: "failed to load directory".
 

@@ -17,7 +17,13 @@ from mnist.seed_files import COLUMNS, ERROR_COLUMNS, SCALING_COLUMNS
 from tests.conftest import ROOT
 
 MODELS = ("cnn", "frcnn", "vgg16", "alexnet", "vit")
-BENCHMARK = {"train_seconds": 100.0, "latency_ms": 2.0, "infer_images_per_second": 8000.0}
+STEPS = 10
+BENCHMARK = {
+    "steps": STEPS,
+    "train_seconds": 100.0,
+    "latency_ms": 2.0,
+    "infer_images_per_second": 8000.0,
+}
 MACHINE = {"cpu": "Z80", "threads": 2, "torch": "2.14"}
 CORRUPTED = 50  # images
 
@@ -164,7 +170,9 @@ def _write_model(
     corruptions = ["none", *CORRUPTIONS]
     write_json(folder / f"test/{name}.json", metrics)
     write_json(folder / f"details/{name}.json", details)
-    write_json(folder / f"train/{name}.json", {"epochs": 0.9, "train_tflop": number + 1})
+    samples = STEPS * getattr(make_params(), name).batch_size
+    training = {"epochs": 0.9, "train_samples": samples, "train_tflop": number + 1}
+    write_json(folder / f"train/{name}.json", training)
     write_json(folder / f"examples/{name}.json", examples)
     write_csv(
         folder / f"predictions/{name}.csv",

@@ -10,7 +10,7 @@ import pytest
 
 from mnist.data.writers import load_writers
 from mnist.errors import UserError
-from mnist.reporting import label_errors
+from mnist.reporting import label_errors, tables
 from mnist.reporting.comparison import compare
 from mnist.reporting.results import ModelResult, Results, read_results
 from mnist.reporting.statistics import holm, mcnemar_bounds
@@ -18,7 +18,9 @@ from mnist.reporting.trainings import SeedRuns
 from tests.reporting.synthetic import (
     BENCHMARK,
     CORRUPTED,
+    MACHINE,
     MODELS,
+    STEPS,
     corruption_errors,
     make_params,
     read,
@@ -240,6 +242,17 @@ def test_models_are_compared_by_the_number_of_images_they_were_trained_on(tmp_pa
     assert "CNN makes fewer errors than any of Vision Transformer on 100 and 9,000 images" in vit
     write_scaling(folder, errors, "an older recipe")
     assert "digits" not in compare(read_results(folder, make_params(models)))["verdict"]
+
+
+def test_times_of_another_number_of_steps_are_not_shown(tmp_path: Path) -> None:
+    times = dict.fromkeys(MODELS, BENCHMARK) | {"vit": BENCHMARK | {"steps": STEPS + 1}}
+    folder = write_metrics(tmp_path / "metrics")
+    write_json(folder / "benchmark.json", MACHINE | {"models": times})
+    results = read_results(folder, make_params())
+    comparison = compare(results)
+    assert comparison["cost"]["cnn"]["latency_ms"] == BENCHMARK["latency_ms"]
+    assert comparison["cost"]["vit"]["latency_ms"] is None
+    assert tables.cost(results, comparison).description.endswith("run `make bench`.")
 
 
 def test_calibration_is_tested_with_a_correction(tmp_path: Path) -> None:
