@@ -90,12 +90,10 @@ def test_the_heat_map_holds_each_accuracy(results: Results) -> None:
     assert "motion blur" in said
 
 
-def test_long_names_of_classes_neither_overlap_nor_shrink_the_images(
+def test_long_names_of_classes_do_not_shrink_the_scenes(
     metrics: Path, made: dict[str, Chart]
 ) -> None:
     names = [f"{'long ' * 20}{i}" for i in range(10)]
     charts_of = charts(read_results(metrics, make_params(classes=names)))
-    assert f"→ {names[1]}" in texts(charts_of["attention"])  # a line of its own
-    assert "0 → 1" in texts(made["attention"])
     sizes = [re.findall(r'<image[^>]* width="([^"]+)"', c["scenes"].svg) for c in (charts_of, made)]
     assert sizes[0] == sizes[1] != []
