@@ -1,4 +1,4 @@
-"""The charts of the error: by model, by writers, against digits, arithmetic and confidence."""
+"""The charts of the error: by model, against digits and arithmetic, against confidence."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
 from mnist.reporting.charts import INK, Chart, compact, label_log_axis, new_figure, to_svg
-from mnist.reporting.findings import is_shown, percent, sample
+from mnist.reporting.findings import is_shown, percent
 from mnist.reporting.results import Results
 from mnist.reporting.style import style
 
@@ -65,36 +65,9 @@ def differences(results: Results, comparison: Mapping[str, Any]) -> Chart | None
     return Chart(
         "differences",
         f"Of {len(pairs)} differences {sum(map(is_shown, pairs))} are shown to be other than zero.",
-        "Difference of the mean errors with its 95% interval, paired, over "
-        f"{sample(comparison)}. Filled: other than zero, after Holm's correction of all tests.",
+        "Difference of the mean errors with its 95% interval, paired, over trainings and "
+        f"{comparison['unit']}. Filled: other than zero, after Holm's correction of all tests.",
         to_svg(figure, "differences"),
-    )
-
-
-def groups(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
-    """Plot the error of each model on each group of writers; None where they are not known."""
-    if "groups" not in comparison:
-        return None
-    found, ranking = comparison["groups"], comparison["ranking"]
-    figure, axes = new_figure(100 + 46 * len(ranking))
-    for group, marker, lift in zip(found, ("o", "D"), (-0.14, 0.14), strict=True):
-        for y, name in enumerate(ranking):
-            of, colour = found[group][name], style(name).colour
-            axes.plot([100 * end for end in of["ci95"]], [y + lift] * 2, color=colour, **INTERVAL)
-            axes.plot(100 * of["mean_error"], y + lift, marker, color=colour, markersize=9)
-        axes.plot([], [], marker, color=INK, label=group)
-    texts = []
-    for name in ranking:
-        errors = [percent(group[name]["mean_error"]) for group in found.values()]
-        texts.append(f"{results.titles[name]}, {' and '.join(errors)}")
-    _label_rows(axes, [text.replace(", ", "\n") for text in texts], "test error in %")
-    axes.set_xlim(left=0)
-    figure.legend(loc="outside upper left")
-    return Chart(
-        "groups",
-        f"Mean test errors on digits of {' and of '.join(found)}: {'; '.join(texts)}.",
-        "Mean error over trainings by who wrote the digits, with 95% intervals.",
-        to_svg(figure, "groups"),
     )
 
 
@@ -104,7 +77,7 @@ def digits(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
     sizes = sorted({of["images"] for points in trained.values() for of in points})
     if len(sizes) == 1:
         return None
-    figure, axes = _plot_trainings(results, trained, "images", "training images")
+    figure, axes = _plot_trainings(comparison, trained, "images", "training images")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     texts = [
@@ -123,7 +96,7 @@ def digits(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
 def cost(results: Results, comparison: Mapping[str, Any]) -> Chart:
     """Plot the test error over the arithmetic of the training."""
     trained = comparison["scaling"]["steps"]
-    figure, axes = _plot_trainings(results, trained, "train_tflop", "TFLOP of training")
+    figure, axes = _plot_trainings(comparison, trained, "train_tflop", "TFLOP of training")
     label_log_axis(axes.xaxis)
     shown = [len(points) for points in trained.values()]
     texts = [
@@ -140,34 +113,12 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Chart:
     )
 
 
-def learning_curves(results: Results, comparison: Mapping[str, Any]) -> Chart:
-    """Plot the validation error over the arithmetic of the training."""
-    curves = {}
-    for r in results.models:
-        per_epoch = r.training["train_tflop"] / r.training["epochs"]
-        curves[r.name] = [
-            {"train_tflop": per_epoch * row["epoch"], "errors": [1 - row["val_accuracy"]]}
-            for row in r.curve
-        ]
-    label = "TFLOP of training so far"
-    figure, axes = _plot_trainings(results, curves, "train_tflop", label, "validation")
-    label_log_axis(axes.xaxis)
-    ends = [percent(1 - r.curve[-1]["val_accuracy"]) for r in results.models]
-    return Chart(
-        "learning_curves",
-        f"Validation errors of the committed seed end between {min(ends)} and {max(ends)}.",
-        f"Error on {results.models[0].curve[-1]['val_digits']:,.0f} validation images, of one "
-        "training; its arithmetic is without that of the model it starts from.",
-        to_svg(figure, "learning_curves"),
-    )
-
-
 def _plot_trainings(
-    results: Results, trained: Mapping[str, Any], key: str, x_label: str, split: str = "test"
+    comparison: Mapping[str, Any], trained: Mapping[str, Any], key: str, x_label: str
 ) -> tuple[Figure, Axes]:
     """Plot the errors of trainings over their figure `key`, with a line of means per model."""
     figure, axes = new_figure(360)
-    for name in results.titles:
+    for name in comparison["ranking"]:
         title, colour, marker, dash = style(name)
         for of in trained[name]:
             errors = [100 * error for error in of["errors"]]
@@ -175,7 +126,7 @@ def _plot_trainings(
         x, means = zip(*((of[key], 100 * mean(of["errors"])) for of in trained[name]), strict=True)
         axes.plot(x, means, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
                   markersize=7, label=title)  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=f"{split} error in %")
+    axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel="test error in %")
     label_log_axis(axes.yaxis)
     figure.legend(loc="outside upper left", ncols=3)
     return figure, axes

@@ -24,7 +24,6 @@ class ModelResult:
     metrics: dict[str, Any]  # metrics/test/<model>.json
     details: dict[str, Any]  # metrics/details/<model>.json
     training: dict[str, Any]  # metrics/train/<model>.json
-    curve: list[dict[str, float]]  # metrics/curves/<model>.csv
     labels: np.ndarray  # (N,) the true classes
     predicted: np.ndarray  # (N,) -1 where a detector found nothing
     probabilities: np.ndarray  # (N, classes), before temperature scaling
@@ -74,9 +73,9 @@ class Results:
     def titles(self) -> dict[str, str]:
         return {result.name: result.title for result in self.models}
 
-    def class_name(self, label: int) -> str:
-        """Return the name of a class; that of -1 is for a detector that found nothing."""
-        return "nothing" if label < 0 else self.classes[label]
+    def class_name(self, label: int, missing: str = "-") -> str:
+        """Return the name of a class; `missing` for -1, where a detector found nothing."""
+        return missing if label < 0 else self.classes[label]
 
 
 def read_results(metrics: Path, params: Params) -> Results:
@@ -117,9 +116,6 @@ def _read_model(metrics: Path, name: str, params: Params, benchmark: dict[str, A
             correct = np.ones(int(row["digits"]), dtype=bool)
             correct[[int(digit) for digit in row["wrong"].split()]] = False
             robustness[row["corruption"]] = correct
-    path = metrics / f"curves/{name}.csv"
-    with reading(path):
-        curve = [{key: float(value) for key, value in row.items()} for row in read_csv(path)]
     headline, training, examples = (
         read_json(metrics / f"{folder}/{name}.json") for folder in ("test", "train", "examples")
     )
@@ -131,7 +127,6 @@ def _read_model(metrics: Path, name: str, params: Params, benchmark: dict[str, A
         metrics=headline,
         details=read_json(metrics / f"details/{name}.json"),
         training=training,
-        curve=curve,
         labels=labels,
         predicted=predicted,
         probabilities=predictions[:, 2:],

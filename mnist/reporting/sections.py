@@ -14,9 +14,9 @@ from mnist.reporting.tables import Table
 # sentences are in findings.py.
 CONTENTS: dict[str, tuple[str, Sequence[Any], Sequence[Any]]] = {
     "best": ("Which is best?", [errors.hero], [tables.leaderboard]),
-    "differences": ("Which differences are real?", [errors.differences], [tables.differences]),
+    "differences": ("Which differences are real?", [errors.differences], []),
     "cost": ("How much does each need?", [errors.digits, errors.cost], [tables.cost]),
-    "failures": ("Where do they fail?", [errors.groups], [tables.groups, tables.confusions]),
+    "failures": ("Where do they fail?", [], [tables.groups]),
     "confidence": ("Can confidence be trusted?", [errors.reliability], [tables.calibration]),
     "unlike": ("What happens on corrupted images?", [galleries.corruptions], []),
     "detector": ("What does the detector find?", [galleries.scenes], []),

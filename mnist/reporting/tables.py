@@ -1,15 +1,12 @@
 """The tables of the report, each for the page and for Markdown."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from mnist.reporting.charts import compact
 from mnist.reporting.comparison import LAB
-from mnist.reporting.findings import p_text, percent, sample
+from mnist.reporting.findings import p_text, percent
 from mnist.reporting.results import Results
 
 UNKNOWN = "-"
@@ -51,7 +48,7 @@ def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
     }
     shown = len(comparison["leaders"]) < len(ranking)
     description = (
-        "Error: on the test images, mean over the trainings, with its 95% interval. "
+        "Error: on the test images, mean over trainings by different seeds, with its 95% interval. "
         "Corrupted: mean error on corrupted images. TFLOP: arithmetic of the training, with that "
         "of the model it starts from."
         + " Lab: the error of the university lab's one training." * bool(lab)
@@ -63,29 +60,6 @@ def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
         *_cells(results, ranking, columns),
         description,
         [i for i, name in enumerate(ranking) if shown and name in comparison["leaders"]],
-    )
-
-
-def differences(results: Results, comparison: Mapping[str, Any]) -> Table:
-    """Make the table of all pairs of models, by their errors on the test images."""
-    return Table(
-        "pairs",
-        "All pairs of models",
-        ("Fewer errors", "More errors", "Difference", "95% interval", "p", "p, Holm"),
-        [
-            [
-                results.titles[pair["better"]],
-                results.titles[pair["worse"]],
-                f"{100 * pair['difference']:.2f}",
-                f"{100 * pair['ci95'][0]:.2f} to {100 * pair['ci95'][1]:.2f}",
-                _p(pair["p"]),
-                _p(pair["p_holm"]),
-            ]
-            for pair in comparison["pairs"]
-        ],
-        f"Difference of the mean errors in points, with its interval and test over "
-        f"{sample(comparison)}. Holm: corrected for the number of pairs; intervals are of one pair "
-        "at a time.",
     )
 
 
@@ -113,27 +87,6 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Table:
     )
 
 
-def confusions(results: Results, comparison: Mapping[str, Any]) -> Table:
-    """List the confusions of the committed seed, the most frequent first, with a column per model.
-    """
-    counts = {
-        r.title: Counter(
-            (int(r.labels[i]), int(r.predicted[i])) for i in np.flatnonzero(~r.correct)
-        )
-        for r in results.models
-    }
-    total = sum(counts.values(), Counter[tuple[int, int]]())
-    rows = [
-        [
-            f"{results.class_name(true)} read as {results.class_name(predicted)}",
-            *(str(of[true, predicted]) for of in (total, *counts.values())),
-        ]
-        for true, predicted in sorted(total, key=lambda pair: (-total[pair], pair))
-    ]
-    caption = f"All {len(rows)} confusions of the committed seed"
-    return Table("confusions", caption, ("Confusion", "All", *counts), rows)
-
-
 def groups(results: Results, comparison: Mapping[str, Any]) -> Table:
     """Make the table of the errors on each group of writers; empty where they are not known."""
     found, columns = comparison.get("groups", {}), {}
@@ -150,7 +103,7 @@ def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
     columns: dict[str, Callable[[str], str]] = {
         "ECE, all trainings": lambda name: _known(found[name]["ece"], "{:.4f}"),
         "ECE": lambda name: f"{models[name].metrics['ece']:.4f}",
-        "p, Holm": lambda name: _p(found[name]["p_holm"]),
+        "p, Holm": lambda name: p_text(found[name]["p_holm"]).replace("p = ", ""),
         "ECE before": lambda name: f"{models[name].details['ece_raw']:.4f}",
         "NLL": lambda name: f"{models[name].metrics['nll']:.4f}",
         "Errors": lambda name: str(models[name].metrics["errors"]),
@@ -178,10 +131,6 @@ def _cells(
 
 def _interval(of: Mapping[str, Any]) -> str:
     return " to ".join(map(percent, of["ci95"]))
-
-
-def _p(value: float) -> str:
-    return p_text(value).removeprefix("p = ").removeprefix("p ")
 
 
 def _known(value: float | None, form: str) -> str:
