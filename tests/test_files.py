@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mnist.files import new_file, new_folder, round_numbers
+from mnist.files import new_file, new_folder
 
 
 def fill_file(partial: Path) -> None:
@@ -41,8 +41,3 @@ def test_what_a_killed_process_left_is_replaced(tmp_path: Path) -> None:
     with new_folder(tmp_path / "out") as partial:
         fill_folder(partial)
     assert [path.name for path in tmp_path.rglob("*")] == ["out", "new"]
-
-
-def test_numbers_are_rounded_at_any_depth() -> None:
-    value = {"a": [1 / 3, (2, 1e-9)], "b": "1.23456789"}
-    assert round_numbers(value) == {"a": [0.333333, [2, 0.0]], "b": "1.23456789"}

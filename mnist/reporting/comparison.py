@@ -45,6 +45,7 @@ def compare(results: Results) -> dict[str, Any]:
         },
         "pairs": pairs,
         "missed": _missed(models),
+        "ensembles": _ensembles(models, labels),
         "cost": {r.name: _cost(r, results) for r in models},
         "scaling": _scaling(results),
         "calibration": _calibration(models),
@@ -130,6 +131,16 @@ def _missed(models: Sequence[ModelResult]) -> dict[str, float]:
 def _corrected_labels(models: Sequence[ModelResult]) -> dict[str, float]:
     truth, clear = correct_labels(models[0].labels)
     return {r.name: float(((r.runs.predicted != truth) & clear).sum(axis=1).mean()) for r in models}
+
+
+def _ensembles(models: Sequence[ModelResult], labels: np.ndarray) -> dict[str, Any]:
+    voters = {"models": np.array([r.predicted for r in models])}
+    voters |= {r.name: r.runs.predicted for r in models}
+    return {
+        name: {"voters": len(predicted), "errors": statistics.vote_errors(predicted, labels)}
+        for name, predicted in voters.items()
+        if len(predicted) > 2
+    }
 
 
 def _lab(models: Sequence[ModelResult], images: int) -> dict[str, dict[str, Any]]:

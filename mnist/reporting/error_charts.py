@@ -1,4 +1,4 @@
-"""The charts of the error: by model, against digits and arithmetic, against confidence."""
+"""The charts of the error: by model, by writers, against digits, arithmetic and confidence."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import binomtest
 
-from mnist.reporting.charts import INK, Chart, compact, label_log_axis, new_figure, to_svg
-from mnist.reporting.findings import is_shown, percent
+from mnist.reporting.charts import INK, Chart, compact, label_log_axis, new_figure, style, to_svg
+from mnist.reporting.comparison import LAB
+from mnist.reporting.findings import is_shown, percent, sample
 from mnist.reporting.results import Results
-from mnist.reporting.style import style
 
 INTERVAL: Any = {"linewidth": 3, "solid_capstyle": "butt"}
 SEED: Any = {"linestyle": "none", "marker": "o", "markersize": 5, "alpha": 0.6}
@@ -21,10 +21,7 @@ SEED: Any = {"linestyle": "none", "marker": "o", "markersize": 5, "alpha": 0.6}
 def hero(results: Results, comparison: Mapping[str, Any]) -> Chart:
     """Plot the test error of each model: every training, the mean and its interval."""
     ranking, seeds = comparison["ranking"], comparison["seeds"]
-    lab = {
-        name: f", lab {percent(of['lab_errors'] / len(results.labels))}"
-        for name, of in comparison.get("lab", {}).items()
-    }
+    lab = {name: f", lab {percent(1 - LAB[name])}" for name in comparison.get("lab", {})}
     figure, axes = new_figure(60 + 46 * len(ranking))
     for y, name in enumerate(ranking):
         of, (_, colour, marker, _) = seeds[name], style(name)
@@ -65,9 +62,36 @@ def differences(results: Results, comparison: Mapping[str, Any]) -> Chart | None
     return Chart(
         "differences",
         f"Of {len(pairs)} differences {sum(map(is_shown, pairs))} are shown to be other than zero.",
-        "Difference of the mean errors with its 95% interval, paired, over trainings and "
-        f"{comparison['unit']}. Filled: other than zero, after Holm's correction of all tests.",
+        "Difference of the mean errors with its 95% interval, paired, over "
+        f"{sample(comparison)}. Filled: other than zero, after Holm's correction of all tests.",
         to_svg(figure, "differences"),
+    )
+
+
+def groups(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
+    """Plot the error of each model on each group of writers; None where they are not known."""
+    if "groups" not in comparison:
+        return None
+    found, ranking = comparison["groups"], comparison["ranking"]
+    figure, axes = new_figure(100 + 46 * len(ranking))
+    for group, marker, lift in zip(found, ("o", "D"), (-0.14, 0.14), strict=True):
+        for y, name in enumerate(ranking):
+            of, colour = found[group][name], style(name).colour
+            axes.plot([100 * end for end in of["ci95"]], [y + lift] * 2, color=colour, **INTERVAL)
+            axes.plot(100 * of["mean_error"], y + lift, marker, color=colour, markersize=9)
+        axes.plot([], [], marker, color=INK, label=group)
+    texts = []
+    for name in ranking:
+        errors = [percent(group[name]["mean_error"]) for group in found.values()]
+        texts.append(f"{results.titles[name]}, {' and '.join(errors)}")
+    _label_rows(axes, [text.replace(", ", "\n") for text in texts], "test error in %")
+    axes.set_xlim(left=0)
+    figure.legend(loc="outside upper left")
+    return Chart(
+        "groups",
+        f"Mean test errors on digits of {' and of '.join(found)}: {'; '.join(texts)}.",
+        "Mean error over trainings by who wrote the digits, with 95% intervals.",
+        to_svg(figure, "groups"),
     )
 
 
@@ -77,7 +101,7 @@ def digits(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
     sizes = sorted({of["images"] for points in trained.values() for of in points})
     if len(sizes) == 1:
         return None
-    figure, axes = _plot_trainings(comparison, trained, "images", "training images")
+    figure, axes = _plot_trainings(trained, "images", "training images")
     axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
     axes.minorticks_off()
     texts = [
@@ -96,7 +120,7 @@ def digits(results: Results, comparison: Mapping[str, Any]) -> Chart | None:
 def cost(results: Results, comparison: Mapping[str, Any]) -> Chart:
     """Plot the test error over the arithmetic of the training."""
     trained = comparison["scaling"]["steps"]
-    figure, axes = _plot_trainings(comparison, trained, "train_tflop", "TFLOP of training")
+    figure, axes = _plot_trainings(trained, "train_tflop", "TFLOP of training")
     label_log_axis(axes.xaxis)
     shown = [len(points) for points in trained.values()]
     texts = [
@@ -113,20 +137,41 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Chart:
     )
 
 
+def learning_curves(results: Results, comparison: Mapping[str, Any]) -> Chart:
+    """Plot the validation error over the epochs of the training."""
+    curves: dict[str, list[dict[str, Any]]] = {
+        r.name: [
+            {"epoch": float(row["epoch"]), "errors": [1 - float(row["val_accuracy"])]}
+            for row in r.curve
+        ]
+        for r in results.models
+    }
+    figure, axes = _plot_trainings(curves, "epoch", "epochs", "validation")
+    label_log_axis(axes.xaxis)
+    ends = [points[-1]["errors"][0] for points in curves.values()]
+    return Chart(
+        "learning_curves",
+        f"Validation errors of the committed seed end between {min(ends):.2%} and {max(ends):.2%}.",
+        f"Error on {int(results.models[0].curve[-1]['val_digits']):,} validation images, of the "
+        "committed seed.",
+        to_svg(figure, "learning_curves"),
+    )
+
+
 def _plot_trainings(
-    comparison: Mapping[str, Any], trained: Mapping[str, Any], key: str, x_label: str
+    trained: Mapping[str, Any], key: str, x_label: str, split: str = "test"
 ) -> tuple[Figure, Axes]:
     """Plot the errors of trainings over their figure `key`, with a line of means per model."""
     figure, axes = new_figure(360)
-    for name in comparison["ranking"]:
+    for name, points in trained.items():
         title, colour, marker, dash = style(name)
-        for of in trained[name]:
+        for of in points:
             errors = [100 * error for error in of["errors"]]
             axes.plot([of[key]] * len(errors), errors, color=colour, **SEED)
-        x, means = zip(*((of[key], 100 * mean(of["errors"])) for of in trained[name]), strict=True)
+        x, means = zip(*((of[key], 100 * mean(of["errors"])) for of in points), strict=True)
         axes.plot(x, means, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
                   markersize=7, label=title)  # fmt: skip
-    axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel="test error in %")
+    axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=f"{split} error in %")
     label_log_axis(axes.yaxis)
     figure.legend(loc="outside upper left", ncols=3)
     return figure, axes

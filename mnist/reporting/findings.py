@@ -17,7 +17,7 @@ Comparison = Mapping[str, Any]
 
 def verdict(results: Results, comparison: Comparison) -> dict[str, list[str]]:
     """Write all sections that there are figures for."""
-    sections = (best, digits, differences, cost, failures, confidence, unlike, detector)
+    sections = (best, digits, differences, cost, failures, confidence, unlike, detector, training)
     written = {write.__name__: write(results, comparison) for write in sections}
     return {name: sentences for name, sentences in written.items() if sentences}
 
@@ -40,13 +40,18 @@ def title(results: Results, comparison: Comparison) -> str:
 
 
 def best(results: Results, comparison: Comparison) -> list[str]:
-    """Name the models that lead, and compare them with the lab."""
-    sentences = [f"{title(results, comparison)}."]
+    """Name the models that lead, and compare them with ensembles and the lab."""
+    titles, sentences = results.titles, [f"{title(results, comparison)}."]
     sentences += digits(results, comparison)[:1]
-    if single := [r.title for r in results.models if r.runs.n == 1]:
-        sentences.append(f"What another training of {_and(single)} would change is not known.")
+    sentences += _single(results, comparison["seeds"])
     if comparison["unit"] == "images":
         sentences.append("If somebody wrote several of the images, intervals are too narrow.")
+    votes = []
+    for name, of in comparison["ensembles"].items():
+        voters = f"trainings of {titles[name]}" if name in titles else "models"
+        votes.append(f"{of['errors']} by {of['voters']} {voters}")
+    if votes:
+        sentences.append(f"Errors of majority votes, where a tie is one: {_and(votes)}.")
     return sentences + _lab(results, comparison)
 
 
@@ -78,9 +83,8 @@ def differences(results: Results, comparison: Comparison) -> list[str]:
         heading = f"{count} of {len(pairs)} differences are shown: {'; '.join(better)}."
     return [
         heading,
-        f"Shown: significant at 5%, tested over {comparison['units']:,} {comparison['unit']} and "
-        f"trainings with Holm's correction for {len(pairs)} tests. Others may be there all the "
-        "same.",
+        f"Shown: significant at 5%, tested over {comparison['units']:,} {sample(comparison)} with "
+        f"Holm's correction for {len(pairs)} tests. Others may be there all the same.",
     ]
 
 
@@ -94,12 +98,7 @@ def cost(results: Results, comparison: Comparison) -> list[str]:
     pretrained = [r.title for r in results.models if r.recipe.get("weights") == "imagenet"]
     without = ["the search for the settings"]
     without += [f"the pre-training of {_and(pretrained)} on ImageNet"] if pretrained else []
-    return [
-        *digits(results, comparison),
-        f"{heading}.",
-        f"Not counted: {_and(without)}.",
-        "Each recipe has its own number of epochs: costs compare recipes, not architectures.",
-    ]
+    return [*digits(results, comparison), f"{heading}.", f"Not counted: {_and(without)}."]
 
 
 def digits(results: Results, comparison: Comparison) -> list[str]:
@@ -126,7 +125,7 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
         best.append(f"on {size:,}{images}: {_and(near)} ({100 * rates[ranked[0]]:.2g}%)")
     best.append(f"on all {every:,}: {_and([titles[name] for name in comparison['leaders']])}")
     n = min(len(seeds) for of in errors.values() for seeds in of.values())
-    sentences = [f"Fewest errors {'; '.join(best)} (n = {n} seeds)."]
+    sentences = [f"Fewest errors {'; '.join(best)} (at least {n} seed{'s' * (n > 1)} each)."]
     tuned = [r.name for r in results.models if r.recipe.get("weights") == "imagenet"]
     others = [name for name in comparison["ranking"] if name not in (*tuned, *STARTS_FROM)]
     pairs = [(tuned, others), *((others[:1], [other]) for other in others[1:])]
@@ -180,10 +179,8 @@ def unlike(results: Results, comparison: Comparison) -> list[str]:
     names = _and([results.titles[name] for name in leaders])
     errors = _and([f"{models[name]['mean_error']:.1%}" for name in leaders])
     unsure = ", no difference shown" * (len(leaders) > 1)
-    once = ", by one training each" * any(of["n"] == 1 for of in models.values())
-    return [
-        f"The lowest mean error on corrupted images is that of {names} ({errors}{unsure}{once})."
-    ]
+    heading = f"The lowest mean error on corrupted images is that of {names} ({errors}{unsure})."
+    return [heading, *_single(results, models)]
 
 
 def detector(results: Results, comparison: Comparison) -> list[str]:
@@ -200,9 +197,23 @@ def detector(results: Results, comparison: Comparison) -> list[str]:
     ]
 
 
+def training(results: Results, comparison: Comparison) -> list[str]:
+    """Say what the settings of the models have in common."""
+    return [
+        "Each model has a recipe of its own, chosen on validation images.",
+        "Each recipe has its own number of epochs: costs compare recipes, not architectures.",
+    ]
+
+
 def is_shown(tested: Mapping[str, Any]) -> bool:
     """Whether the result of a test is significant, corrected for the number of tests."""
     return tested["p_holm"] < SIGNIFICANT
+
+
+def sample(comparison: Comparison) -> str:
+    """Say over what differences are tested; a single training of each model tells nothing."""
+    several = any(of["n"] > 1 for of in comparison["seeds"].values())
+    return comparison["unit"] + (" and trainings" if several else " (one training each)")
 
 
 def percent(rate: float) -> str:
@@ -212,6 +223,12 @@ def percent(rate: float) -> str:
 def p_text(p: float) -> str:
     """Write a p-value; none is 0."""
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}" if p < 0.1 else f"p = {p:.2g}"
+
+
+def _single(results: Results, rates: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Name the models of which a figure is of one training."""
+    single = [results.titles[name] for name, of in rates.items() if of["n"] == 1]
+    return [f"What another training of {_and(single)} would change is not known."] if single else []
 
 
 def _cheapest(comparison: Comparison, names: Sequence[str]) -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
-"""The charts that show images: scenes with boxes, corrupted images."""
+"""What shows images: scenes with boxes, corrupted images, every error."""
 
 import base64
+import io
 import math
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -10,8 +11,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
+from PIL import Image
 
 from mnist.reporting.charts import WIDTH, WRONG, Chart, new_figure, to_svg
+from mnist.reporting.label_errors import AMBIGUOUS, CORRECTED
 from mnist.reporting.results import Results
 
 
@@ -90,3 +93,30 @@ def corruptions(results: Results, comparison: Mapping[str, Any]) -> Chart:
         "redder, the more errors. Kinds and strengths are those of MNIST-C (Mu & Gilmer, 2019).",
         to_svg(figure, "corruptions"),
     )
+
+
+def missed_images(results: Results, count: int) -> list[dict[str, Any]]:
+    """Collect up to `count` of the images in metrics/examples, the most often missed first.
+
+    Each has its `index`, how many models misclassify it (`wrong`), its `picture`, and what people
+    saw where they rejected the label (`label_error`; empty if nothing is known).
+    """
+    pixels = {e["index"]: e["pixels"] for r in results.models for e in r.examples["misclassified"]}
+    votes = {**CORRECTED, **AMBIGUOUS} if results.is_mnist else {}
+    wrong = {i: sum(not r.correct[i] for r in results.models) for i in sorted(pixels)}
+    return [
+        {
+            "index": i,
+            "wrong": wrong[i],
+            "picture": to_png(pixels[i]),
+            "label_error": str(votes.get(i, "")),
+        }
+        for i in sorted(wrong, key=lambda i: -wrong[i])[:count]
+    ]
+
+
+def to_png(pixels: str) -> str:
+    """Turn the bytes of a square image, as base64, into a PNG as a data URI, dark on white."""
+    file = io.BytesIO()
+    Image.fromarray(255 - to_array(pixels)).save(file, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -8,7 +8,7 @@ import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mnist.reporting.canvas import make_canvas
-from mnist.reporting.error_browser import missed_images
+from mnist.reporting.galleries import missed_images
 from mnist.reporting.results import Results
 from mnist.reporting.sections import Section
 

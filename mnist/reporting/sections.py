@@ -14,15 +14,19 @@ from mnist.reporting.tables import Table
 # sentences are in findings.py.
 CONTENTS: dict[str, tuple[str, Sequence[Any], Sequence[Any]]] = {
     "best": ("Which is best?", [errors.hero], [tables.leaderboard]),
-    "differences": ("Which differences are real?", [errors.differences], []),
+    "differences": ("Which differences are real?", [errors.differences], [tables.differences]),
     "cost": ("How much does each need?", [errors.digits, errors.cost], [tables.cost]),
-    "failures": ("Where do they fail?", [], [tables.groups]),
+    "failures": ("Where do they fail?", [errors.groups], [tables.confusions]),
     "confidence": ("Can confidence be trusted?", [errors.reliability], [tables.calibration]),
     "unlike": ("What happens on corrupted images?", [galleries.corruptions], []),
     "detector": ("What does the detector find?", [galleries.scenes], []),
+    "training": ("How were they trained?", [errors.learning_curves], []),
 }
 LOG = ("Log of the trials, and of what was seen on the test split", "../docs/experiments.md")
-FIGURES = ("Figures behind this report", "../metrics/comparison.json")
+SETTINGS = [
+    ("All settings", "../params.yaml"),
+    ("Figures behind this report", "../metrics/comparison.json"),
+]
 SELECTION = (
     "Recipes were chosen on validation images, but test figures of earlier ones had been seen: 14 "
     "times AlexNet's, 13 times the CNN's and the Vision Transformer's, 5 times VGG16's and Faster "
@@ -45,7 +49,7 @@ class Section:
 
 def make_sections(results: Results, comparison: Mapping[str, Any]) -> list[Section]:
     """Make the sections that there are findings for."""
-    said, links = {**comparison["verdict"]}, {"cost": [("All settings", "../params.yaml"), FIGURES]}
+    said, links = {**comparison["verdict"]}, {"training": SETTINGS}
     if results.is_mnist:
         said["best"], links["best"] = [*said["best"], SELECTION], [LOG]
     sections = []

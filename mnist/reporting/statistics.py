@@ -120,3 +120,16 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[i]))
         corrected[i] = highest
     return corrected
+
+
+def vote_errors(predicted: np.ndarray, labels: np.ndarray) -> int:
+    """Count the errors of a majority vote; a tie for the most votes is an error.
+
+    Args:
+        predicted: int (voters, images); labels: int (images,).
+    """
+    others = [
+        np.where(labels == answer, 0, (predicted == answer).sum(axis=0))
+        for answer in np.unique(predicted)
+    ]
+    return int(((predicted == labels).sum(axis=0) <= np.max(others, axis=0)).sum())

@@ -1,12 +1,13 @@
 """The tables of the report, each for the page and for Markdown."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from mnist.reporting.charts import compact
 from mnist.reporting.comparison import LAB
-from mnist.reporting.findings import p_text, percent
+from mnist.reporting.findings import p_text, percent, sample
 from mnist.reporting.results import Results
 
 UNKNOWN = "-"
@@ -39,7 +40,7 @@ def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
     corrupted, ranking = comparison["corrupted"]["models"], comparison["ranking"]
     columns: dict[str, Callable[[str], str]] = {
         "Error": lambda name: percent(seeds[name]["mean_error"]),
-        "95% interval": lambda name: _interval(seeds[name]),
+        "95% interval": lambda name: " to ".join(map(percent, seeds[name]["ci95"])),
         "Trainings": lambda name: str(seeds[name]["n"]),
         "Lab": lambda name: percent(1 - LAB[name]) if name in lab else UNKNOWN,
         "Corrupted": lambda name: f"{corrupted[name]['mean_error']:.1%}",
@@ -48,7 +49,7 @@ def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
     }
     shown = len(comparison["leaders"]) < len(ranking)
     description = (
-        "Error: on the test images, mean over trainings by different seeds, with its 95% interval. "
+        "Error: on the test images, mean over the trainings, with its 95% interval. "
         "Corrupted: mean error on corrupted images. TFLOP: arithmetic of the training, with that "
         "of the model it starts from."
         + " Lab: the error of the university lab's one training." * bool(lab)
@@ -60,6 +61,24 @@ def leaderboard(results: Results, comparison: Mapping[str, Any]) -> Table:
         *_cells(results, ranking, columns),
         description,
         [i for i, name in enumerate(ranking) if shown and name in comparison["leaders"]],
+    )
+
+
+def differences(results: Results, comparison: Mapping[str, Any]) -> Table:
+    """Make the table of all pairs of models, by their errors on the test images."""
+    rows = []
+    for pair in comparison["pairs"]:
+        better, worse = (results.titles[pair[side]] for side in ("better", "worse"))
+        gap, low, high = (f"{100 * rate:.2f}" for rate in (pair["difference"], *pair["ci95"]))
+        rows.append([better, worse, gap, f"{low} to {high}", _p(pair["p"]), _p(pair["p_holm"])])
+    return Table(
+        "pairs",
+        "All pairs of models",
+        ("Fewer errors", "More errors", "Difference", "95% interval", "p", "p, Holm"),
+        rows,
+        f"Difference of the mean errors in points, with its interval and test over "
+        f"{sample(comparison)}. Holm: corrected for the number of pairs; intervals are of one pair "
+        "at a time.",
     )
 
 
@@ -87,14 +106,21 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Table:
     )
 
 
-def groups(results: Results, comparison: Mapping[str, Any]) -> Table:
-    """Make the table of the errors on each group of writers; empty where they are not known."""
-    found, columns = comparison.get("groups", {}), {}
-    for group, of in found.items():
-        columns[group.capitalize()] = lambda name, of=of: percent(of[name]["mean_error"])
-        columns[f"95% interval, {group}"] = lambda name, of=of: _interval(of[name])
-    caption = "Errors by who wrote the digits"
-    return Table("groups", caption, *_cells(results, comparison["ranking"] * bool(found), columns))
+def confusions(results: Results, comparison: Mapping[str, Any]) -> Table:
+    """List the confusions of the committed seed, the most frequent first."""
+    counts = {}
+    for r in results.models:
+        true, predicted = (classes[~r.correct].tolist() for classes in (r.labels, r.predicted))
+        counts[r.title] = Counter(zip(true, predicted, strict=True))
+    total = sum(counts.values(), Counter[tuple[int, int]]())
+    rows = [
+        [
+            f"{results.class_name(true)} read as {results.class_name(predicted)}",
+            *(str(of[true, predicted]) for of in (total, *counts.values())),
+        ]
+        for true, predicted in sorted(total, key=lambda pair: (-total[pair], pair))
+    ]
+    return Table("confusions", "Confusions, committed seed", ("Confusion", "All", *counts), rows)
 
 
 def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
@@ -103,7 +129,7 @@ def calibration(results: Results, comparison: Mapping[str, Any]) -> Table:
     columns: dict[str, Callable[[str], str]] = {
         "ECE, all trainings": lambda name: _known(found[name]["ece"], "{:.4f}"),
         "ECE": lambda name: f"{models[name].metrics['ece']:.4f}",
-        "p, Holm": lambda name: p_text(found[name]["p_holm"]).replace("p = ", ""),
+        "p, Holm": lambda name: _p(found[name]["p_holm"]),
         "ECE before": lambda name: f"{models[name].details['ece_raw']:.4f}",
         "NLL": lambda name: f"{models[name].metrics['nll']:.4f}",
         "Errors": lambda name: str(models[name].metrics["errors"]),
@@ -129,8 +155,8 @@ def _cells(
     return ["Model", *cells], [list(row) for row in zip(titles, *cells.values(), strict=True)]
 
 
-def _interval(of: Mapping[str, Any]) -> str:
-    return " to ".join(map(percent, of["ci95"]))
+def _p(value: float) -> str:
+    return p_text(value).removeprefix("p = ").removeprefix("p ")
 
 
 def _known(value: float | None, form: str) -> str:

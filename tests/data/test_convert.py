@@ -12,13 +12,12 @@ from hypothesis import strategies as st
 
 from mnist.data import checksums, sources
 from mnist.data.arrays import load_arrays
-from mnist.data.idx import NAMES
 from mnist.errors import UserError
 from mnist.files import sha256
 from mnist.params import load_params
 from stages import convert
 from tests.conftest import ROOT
-from tests.digits import digits, write_data_set, write_idx
+from tests.digits import digits, write_data_set
 
 CPU = torch.device("cpu")
 LABELS = np.repeat(np.arange(10), np.arange(40, 140, 10))  # classes of 40 to 130 images
@@ -131,22 +130,6 @@ def test_a_smaller_training_set_is_part_of_a_larger_one_and_has_the_same_proport
     for size in (9, 651):
         with pytest.raises(UserError, match=rf"^data.training_size = {size} is not in 10 .* 650"):
             split(LABELS, 200, training_size=size)
-
-
-def test_data_of_256_classes_are_split(folder: Path) -> None:
-    """100 images a class, each class by its own grey value."""
-    count = 256
-    for (images, labels), each in zip(NAMES.values(), (100, 10), strict=True):
-        classes = np.repeat(np.arange(count), each)
-        write_idx(folder / "data/raw" / images, np.tile(classes[:, None, None], (28, 28)))
-        write_idx(folder / "data/raw" / labels, classes)
-    names = [f"class {i}" for i in range(count)]
-    write_params(folder, checksums=False, classes=names, validation_size=20 * count)
-    convert.main()
-    for name, each in (("train", 80), ("validation", 20), ("test", 10)):
-        pixels, numbers = load_arrays(folder / f"data/mnist/{name}.npz", CPU)
-        assert torch.bincount(numbers).tolist() == [each] * count
-        assert (pixels == numbers[:, None, None]).all()
 
 
 def test_the_idx_files_are_verified_again(folder: Path) -> None:

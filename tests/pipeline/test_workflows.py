@@ -39,10 +39,10 @@ def test_models_are_trained_from_several_seeds_beside_the_workspace(
     ]
     assert ran(run_all("dvc", "repro")) == ["report"]
 
-    scaling = (sys.executable, "-m", "mnist", "scaling", "--seeds", "1", "--models", "cnn")
-    run_all(*scaling)
-    path = tiny_all / "metrics/scaling.csv"
-    rows = read_csv(path)  # 1,200 digits, of which about 200 are for validation
+    run_all(sys.executable, "-m", "mnist", "scaling", "--seeds", "1", "--models", "cnn")
+    rows = read_csv(
+        tiny_all / "metrics/scaling.csv"
+    )  # 1,200 digits, of which about 200 are for validation
     few, ninth, third = rows
     assert (few["training_images"], ninth["training_images"]) == ("100", third["training_images"])
     assert {row["recipe"] for row in rows} == {first["recipe"]}
@@ -53,12 +53,6 @@ def test_models_are_trained_from_several_seeds_beside_the_workspace(
         assert float(row["train_tflop"]) == pytest.approx(
             full * int(row["steps"]) / whole, rel=1e-3
         )
-    header, *lines = path.read_text().splitlines()
-    path.write_text(
-        "\n".join([header, *lines[1:], lines[0].replace(few["recipe"], "stale")]) + "\n"
-    )
-    assert ran(run_all(*scaling)) == ["evaluate@cnn"]  # of that row; DVC has its training
-    assert read_csv(path) == rows
     assert ran(run_all("dvc", "repro")) == ["report"]
     assert "digits.svg" in (tiny_all / "report/README.md").read_text()
 

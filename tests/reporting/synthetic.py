@@ -174,6 +174,8 @@ def _write_model(
     training = {"epochs": 0.9, "train_samples": samples, "train_tflop": number + 1}
     write_json(folder / f"train/{name}.json", training)
     write_json(folder / f"examples/{name}.json", examples)
+    curve = [(0.9 * i / 8, 1 - 0.1 / i, 5000) for i in range(1, 9)]
+    write_csv(folder / f"curves/{name}.csv", "epoch,val_accuracy,val_digits", curve)
     write_csv(
         folder / f"predictions/{name}.csv",
         "actual,predicted," + ",".join(f"p{i}" for i in range(classes)),

@@ -48,7 +48,7 @@ def texts(chart: Chart) -> list[str]:
 
 def test_one_model_without_an_error_has_charts(tmp_path: Path) -> None:
     names = charts(read(tmp_path, ("cnn",), wrong={"cnn": []})).keys()
-    assert names == {"hero", "cost", "reliability", "corruptions"}
+    assert names == {"hero", "cost", "reliability", "corruptions", "learning_curves"}
 
 
 def test_ids_differ_from_chart_to_chart(made: dict[str, Chart]) -> None:
@@ -73,6 +73,8 @@ def test_errors_are_shown_by_images_and_by_arithmetic(made: dict[str, Chart]) ->
     assert marks(made["digits"]) == 4 + 5
     assert marks(made["cost"]) == 1 + 2 + 1 + 5  # on all images, for fewer steps and for all
     assert "a third" in made["cost"].description
+    assert {"epochs", "validation error in %"} <= {*texts(made["learning_curves"])}
+    assert "end between 1.25% and 1.25%" in made["learning_curves"].alt
 
 
 def marks(chart: Chart) -> int:

@@ -136,7 +136,7 @@ def test_without_javascript_tables_and_pictures_are_there(
     assert page.locator(".cards li:visible").count() == wrong.any(axis=0).sum()
     expect(page.locator(".filters")).to_be_hidden()
     page.locator("summary").first.click()
-    expect(page.locator("#table-costs")).to_be_visible()
+    expect(page.locator("#table-pairs")).to_be_visible()
     page.close()
 
 
@@ -148,4 +148,4 @@ def test_it_prints_black_on_white_on_a_few_pages(page: Page) -> None:
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     for selector in ("nav", "#canvas", ".filters", "summary"):
         expect(page.locator(selector).first).to_be_hidden()
-    expect(page.locator("#table-costs")).to_be_visible()  # what is folded on the screen
+    expect(page.locator("#table-pairs")).to_be_visible()  # what is folded on the screen

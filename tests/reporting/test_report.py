@@ -68,14 +68,25 @@ def test_times_are_shown_where_they_are_known(results: Results, comparison: dict
     assert "make bench" in unmeasured.description
 
 
-def test_groups_of_writers_have_their_errors(results: Results, comparison: dict[str, Any]) -> None:
-    assert tables.groups(results, comparison).rows == []
-    rate = {"mean_error": 0.01, "ci95": [0.005, 0.02]}
-    found = {"students": dict.fromkeys(results.titles, rate)}
-    cells = row(tables.groups(results, comparison | {"groups": found}), "CNN")
-    assert cells == {
-        "Model": "CNN", "Students": "1.00%", "95% interval, students": "0.50% to 2.00%",
-    }  # fmt: skip
+def test_pairs_hold_the_figures_of_the_comparison(
+    results: Results, comparison: dict[str, Any]
+) -> None:
+    pairs = [pair | {"p": 1e-9, "p_holm": 0.0123} for pair in comparison["pairs"]]
+    table = tables.differences(results, comparison | {"pairs": pairs})
+    assert len(table.rows) == 10
+    for cells, pair in zip(table.rows, pairs, strict=True):
+        assert cells[2] == f"{100 * pair['difference']:.2f}"
+        assert cells[4:] == ["< 0.001", "0.012"]  # no p is 0
+
+
+def test_confusions_are_counted(tmp_path: Path) -> None:
+    results = read(tmp_path, ("cnn", "frcnn"), wrong={"cnn": [3, 13, 4], "frcnn": [3]})
+    results.models[1].predicted[5] = -1  # the detector finds nothing
+    assert tables.confusions(results, {}).rows == [
+        ["3 read as 4", "3", "2", "1"],
+        ["4 read as 5", "1", "1", "0"],
+        ["5 read as nothing", "1", "0", "1"],
+    ]
 
 
 def test_both_outputs_hold_the_same_sections(results: Results, comparison: dict[str, Any]) -> None:
@@ -92,7 +103,7 @@ def test_both_outputs_hold_the_same_sections(results: Results, comparison: dict[
             assert table.markdown in markdown
             assert html.count(f'id="table-{table.name}"') == 1
     alts = [chart.alt for section in sections for chart in section.charts]
-    assert len(set(alts)) == len(alts) == 6
+    assert len(set(alts)) == len(alts) == 7
 
 
 @pytest.mark.parametrize("models", [("vit",), ("frcnn", "vgg16")])

@@ -14,6 +14,7 @@ from mnist.reporting.statistics import (
     mcnemar_bounds,
     seed_part,
     unit_part,
+    vote_errors,
 )
 
 
@@ -65,13 +66,6 @@ def test_on_single_trainings_p_is_between_mcnemars_exact_one_and_the_mid_p(
     assert exact - binom.pmf(only_b, only_a + only_b, 0.5) < p < exact
     assert low < gap.mean() < high
     assert (low > 0) == (p < 0.05)
-
-
-def test_models_that_never_differ_do_not_differ_significantly() -> None:
-    nothing = np.zeros(100)
-    (low, high), p = compare_means(0.0, [unit_part(nothing, np.arange(100))], 100)
-    assert p == 1
-    assert low == -high < -0.01
 
 
 def test_mcnemars_test_is_bounded_by_how_many_errors_are_common() -> None:
@@ -158,9 +152,9 @@ def test_intervals_and_tests_hold_with_writers_and_seeds(
     assert 0.02 < rejected < 0.08
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seeds", [(5, 5), (5, 3)])
-def test_intervals_cover_95_percent_and_tests_err_in_5(seeds: tuple[int, int]) -> None:
-    covered, rejected = simulate(0, seeds, draws=4000)
-    assert 0.93 < covered < 0.97
-    assert 0.04 < rejected < 0.06
+def test_a_vote_is_wrong_where_the_label_has_no_majority() -> None:
+    labels = np.array([1, 1, 1, 1, 1])
+    #                     right, right, tie, outvoted, 2 of 5 but the most
+    predicted = np.array([[1, 1, 1, 1, 1], [1, 1, 2, 2, 1], [1, 1, 1, 2, 2], [1, 2, 2, -1, 3],
+                          [1, 3, 3, -1, -1]])  # fmt: skip
+    assert vote_errors(predicted, labels) == 2
