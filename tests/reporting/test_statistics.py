@@ -68,6 +68,13 @@ def test_on_single_trainings_p_is_between_mcnemars_exact_one_and_the_mid_p(
     assert (low > 0) == (p < 0.05)
 
 
+def test_models_that_never_differ_do_not_differ_significantly() -> None:
+    nothing = np.zeros(100)
+    (low, high), p = compare_means(0.0, [unit_part(nothing, np.arange(100))], 100)
+    assert p == 1
+    assert low == -high < -0.01
+
+
 def test_mcnemars_test_is_bounded_by_how_many_errors_are_common() -> None:
     # 2 and 5 errors in 10 images; 2, 1 or none are common: 0 to 3, 1 to 4 or 2 to 5.
     assert mcnemar_bounds(2, 5, 10) == pytest.approx([2 / 2**3, 2 * (1 + 7 + 21) / 2**7])
@@ -150,6 +157,14 @@ def test_intervals_and_tests_hold_with_writers_and_seeds(
     covered, rejected = simulate(seed_effect, seeds, draws=500)
     assert 0.92 < covered < 0.98
     assert 0.02 < rejected < 0.08
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seeds", [(5, 5), (5, 3)])
+def test_intervals_cover_95_percent_and_tests_err_in_5(seeds: tuple[int, int]) -> None:
+    covered, rejected = simulate(0, seeds, draws=4000)
+    assert 0.93 < covered < 0.97
+    assert 0.04 < rejected < 0.06
 
 
 def test_a_vote_is_wrong_where_the_label_has_no_majority() -> None:
