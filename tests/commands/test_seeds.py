@@ -25,6 +25,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Go to files as `dvc repro` leaves them; returns the seeds that are trained from now on."""
     monkeypatch.chdir(tmp_path)
     params = make_params(("cnn", "vit")).model_dump()
+    params["cnn"]["epochs"] = 3
     PARAMS.write_text(yaml.safe_dump(params))
     write_seeds(Path("metrics"), {})
     test = {"accuracy": 0.99, "f1_macro": 0.98, "errors": 1, "nll": 0.1, "ece": 0.01}

@@ -30,7 +30,6 @@ ROUND: dict[int, list[Stroke]] = {
     9: [arc(0.48, 0.36, 0.3, 0.3, 0, -360) + [(0.62, 0.5), (0.56, 0.82)]],
 }
 X: list[Stroke] = [[(0.3, 0.2), (0.7, 0.8)], [(0.7, 0.2), (0.3, 0.8)]]
-SCRIBBLE = [[(0.5 + 0.3 * sin(2.3 * i), 0.5 + 0.3 * cos(1.7 * i)) for i in range(24)]]
 DOT = [[(0.5, 0.5), (0.505, 0.503)]]  # a tap that slips by a pixel or two
 
 
