@@ -12,7 +12,7 @@ from mnist.commands.experiment import git, run_experiment
 from mnist.files import new_folder
 from mnist.params import load_params
 
-# What replaces values of params.yaml: about a thirtieth of the work, in batches and sizes from
+# What replaces values of params.yaml: about a fortieth of the work, in batches and sizes from
 # which the models learn fastest at first, chosen by the validation split.
 SETTINGS = {
     "data.validation_size": 500,

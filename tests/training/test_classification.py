@@ -138,6 +138,6 @@ def test_each_step_augments_anew_as_the_recipe_wants(limit: str) -> None:
     committed = small_params().cnn.augmentation.model_dump()
     only = {"augmentation": NONE | {limit: committed[limit]}}
     tasks = [classification(seed, images=image, **only) for seed in (0, 1)]
-    inputs = torch.cat([shown(task, step)[0] for task in tasks for step in (0, 1, 10)])
+    inputs = torch.cat([shown(task, step)[0] for task in tasks for step in (0, 1, 10, 15)])
     different = {tuple(distorted.flatten().tolist()) for distorted in inputs}
-    assert len(different) == 6 * 16  # of other seeds, steps, epochs and places in a batch
+    assert len(different) == 8 * 16  # of other seeds, steps, epochs and places in a batch
