@@ -2,7 +2,7 @@
 
 import os
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from mnist.commands import require_git
@@ -18,12 +18,18 @@ AUTHOR = {
 }
 
 
-def run_experiment(name: str, settings: Mapping[str, object], *targets: str) -> str:
+def run_experiment(
+    name: str,
+    settings: Mapping[str, object],
+    *targets: str,
+    show: Callable[[Iterable[str]], None] | None = None,
+) -> str:
     """Run `targets`, by default all stages, in a copy of the repository.
 
     `settings` replace values of params.yaml, such as {"vit.epochs": 20}. DVC keeps the models in
     its cache, and everything else in a commit on no branch, whose git reference is returned. An
-    older experiment of this name is replaced. Raises UserError where DVC fails, or cannot run here.
+    older experiment of this name is replaced. `show` prints what DVC does, line by line; by default
+    DVC does. Raises UserError where DVC fails, or cannot run here.
     """
     require_git()
     # DVC 3.67 runs an experiment in a shallow clone, but loses its commit.
@@ -38,7 +44,12 @@ def run_experiment(name: str, settings: Mapping[str, object], *targets: str) -> 
     # The user's data files: git does not know them, so DVC would not copy them.
     files = git("ls-files", "--others", "-z", "--", load_params().data.folder).split("\0")
     command += [f"--copy-paths={file}" for file in files if file]
-    if subprocess.run([*command, *targets], env=os.environ | AUTHOR).returncode:
+    environment = os.environ | AUTHOR | {"PYTHONUNBUFFERED": "1"}
+    output = subprocess.PIPE if show else None
+    with subprocess.Popen([*command, *targets], env=environment, stdout=output, text=True) as dvc:
+        if show and dvc.stdout:
+            show(dvc.stdout)
+    if dvc.returncode:
         raise UserError(f"the experiment {name!r} failed; see DVC's message above.")
     return git("for-each-ref", "--format=%(refname)", f"refs/exps/*/*/{name}")
 

@@ -6,7 +6,10 @@ folder of its own. No file in git changes, nor do the models at hand. The report
 
 import argparse
 import json
+import re
 import shutil
+import time
+from collections.abc import Iterable
 
 from mnist.commands.experiment import git, run_experiment
 from mnist.files import new_folder
@@ -40,7 +43,7 @@ SETTINGS = {
     "evaluate.scenes": 100,
     "evaluate.corrupted_digits": 50,
 }
-# About how long each stage takes on two CPU cores, in DVC's order.
+# About how long each stage takes on two CPU cores.
 SECONDS = {
     "fetch": 10, "convert": 5, "fetch_weights": 10, "train_cnn": 20, "train_frcnn": 30,
     "finetune_vgg16": 40, "finetune_alexnet": 20, "train_vit": 30, "evaluate@cnn": 10,
@@ -50,9 +53,7 @@ SECONDS = {
 
 
 def main(_: argparse.Namespace) -> None:
-    print("The stages, each with about the seconds that it takes on two CPU cores:")
-    print(", ".join(f"{stage} {seconds}" for stage, seconds in SECONDS.items()), flush=True)
-    reference = run_experiment("quick", SETTINGS)
+    reference = run_experiment("quick", SETTINGS, show=show_with_seconds)
     with new_folder("quick") as folder:
         archive = folder / "report.zip"
         git("archive", "--output", str(archive), reference, "report")
@@ -63,3 +64,23 @@ def main(_: argparse.Namespace) -> None:
         metrics = json.loads(git("show", f"{reference}:./metrics/test/{model}.json"))
         print(f"  {model:8} {metrics['accuracy']:.2%}")
     print("\nThe report: quick/report/index.html. What to do next: docs/dvc.md")
+
+
+def show_with_seconds(lines: Iterable[str]) -> None:
+    """Print DVC's `lines`; before each stage, about how long it and all that are left take here.
+
+    That is SECONDS, times how much longer than SECONDS the stages before took.
+    """
+    left, begin, done = dict(SECONDS), time.monotonic(), 0
+    for line in lines:
+        found = re.match(r"(Running s|S)tage '(.+?)'", line)
+        stage, running = (found[2], found[1] != "S") if found else ("", False)
+        if running and stage in left:
+            if not done:  # DVC itself took the time until here
+                begin = time.monotonic()
+            pace = (time.monotonic() - begin) / done if done else 1
+            total = pace * sum(left.values())
+            print(f"\nAbout {total:.0f} seconds to go, of which {pace * left[stage]:.0f} are for:")
+            done += left[stage]
+        left.pop(stage, 0)  # a stage that did not change is done as well
+        print(line, end="", flush=True)

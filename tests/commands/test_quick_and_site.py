@@ -41,6 +41,22 @@ def test_quick_says_how_long_each_stage_takes() -> None:
     assert list(quick.SECONDS) == sum(each, [])
 
 
+def test_quick_says_before_each_stage_how_long_it_takes_on_this_machine(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The first ran twice as long as expected, so the next will; one that is cached takes none."""
+    monkeypatch.setattr(quick, "SECONDS", {"fetch": 10, "convert": 5, "train_cnn": 20})
+    times = iter([0.0, 3.0, 23.0])
+    monkeypatch.setattr(quick.time, "monotonic", lambda: next(times, 23.0))
+    lines = [f"{what}\n" for what in ("Running stage 'fetch':", "Stage 'convert' is cached")]
+    quick.show_with_seconds([*lines, "Running stage 'train_cnn':\n", "> python\n"])
+    assert capsys.readouterr().out == (
+        "\nAbout 35 seconds to go, of which 10 are for:\nRunning stage 'fetch':\n"
+        "Stage 'convert' is cached\n"
+        "\nAbout 40 seconds to go, of which 40 are for:\nRunning stage 'train_cnn':\n> python\n"
+    )
+
+
 def test_no_stage_depends_on_a_file_in_an_output_folder() -> None:
     """Else `dvc exp run --temp` stops, the second time: "failed to load directory".
 
