@@ -22,6 +22,7 @@ MAX_SIDE = 1600  # pixels; a larger picture is reduced first
 MIN_CONTRAST = 0.15  # between ink and paper, both 0..1
 MAX_DIGITS = 100
 MIN_SIZE = 0.2  # relative to the largest digit; what is smaller is dirt
+UNREAD = {"HEIC": b"heic", "SVG": b"<svg", "PDF": b"%PDF"}  # what their beginning has
 RANGES = (1, 255, 4095, 65535)  # white, in floats and in 8, 12 and 16 bits
 
 Box = tuple[int, int, int, int]
@@ -40,10 +41,9 @@ def open_picture(content: bytes, name: str) -> tuple[np.ndarray, float]:
     try:
         upright = _decode(content)
     except Exception:  # Pillow and tifffile raise many kinds for damaged files
-        raise UserError(
-            f"{name} is damaged, too large, or no picture that can be read (HEIC, SVG and PDF are "
-            "not); save it as PNG or JPEG."
-        ) from None
+        known = (kind for kind, mark in UNREAD.items() if mark in content[:1000])
+        what = f"a {kind} file" if (kind := next(known, "")) else "damaged, too large or no picture"
+        raise UserError(f"{name} is {what}: not read; save it as PNG or JPEG.") from None
     width = upright.width
     upright.thumbnail((MAX_SIDE, MAX_SIDE))
     shade = np.asarray(upright.convert("RGB").convert("L"), dtype=np.float32) / 255
