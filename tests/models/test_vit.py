@@ -34,6 +34,13 @@ def test_dropout_applies_to_both_branches_of_a_block() -> None:
     assert not torch.equal(block.eval()(tokens), tokens)
 
 
+def test_dropout_drops_whole_tokens() -> None:
+    dropout = EncoderBlock(dim=32, heads=4, mlp_dim=64, dropout=0.5).train().dropout
+    kept = dropout(torch.ones(20, 16, 32))
+    assert set(kept[..., 0].unique().tolist()) == {0.0, 2.0}
+    assert torch.equal(kept, kept[..., :1].expand(-1, -1, 32))
+
+
 def test_without_positions_the_patches_are_a_bag() -> None:
     model = build(stem="linear")
     images = torch.rand(4, 1, 28, 28)
