@@ -77,7 +77,7 @@ class SelfAttention(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         n, count, _ = tokens.shape
         parts = self.qkv(tokens).view(n, count, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        queries, keys, values = parts[0], parts[1], parts[2]  # (N, heads, T, D/heads) each
+        queries, keys, values = parts.unbind()  # (N, heads, T, D/heads) each
         scores = queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1])
         mixed = scores.softmax(dim=-1) @ values
         return self.projection(mixed.transpose(1, 2).flatten(2))
