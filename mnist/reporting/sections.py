@@ -29,7 +29,7 @@ SETTINGS = [
 ]
 SELECTION = (
     "Recipes were chosen on validation images, but test figures of earlier ones had been seen: 14 "
-    "times AlexNet's, 13 times the CNN's and the Vision Transformer's, 5 times VGG16's and Faster "
+    "times AlexNet's and the Vision Transformer's, 13 times the CNN's, 5 times VGG16's and Faster "
     "R-CNN's, and those of three to five seeds of each former recipe. Three choices for AlexNet "
     "used one. So a lead of a few digits may be luck."
 )
