@@ -45,10 +45,10 @@ SETTINGS = {
 }
 # About how long each stage takes on two CPU cores.
 SECONDS = {
-    "fetch": 10, "convert": 5, "fetch_weights": 10, "train_cnn": 20, "train_frcnn": 30,
-    "finetune_vgg16": 40, "finetune_alexnet": 20, "train_vit": 30, "evaluate@cnn": 10,
-    "evaluate@frcnn": 30, "evaluate@vgg16": 25, "evaluate@alexnet": 20, "evaluate@vit": 15,
-    "report": 15,
+    "fetch": 3, "convert": 5, "fetch_weights": 8, "train_cnn": 13, "train_frcnn": 23,
+    "finetune_vgg16": 39, "finetune_alexnet": 17, "train_vit": 18, "evaluate@cnn": 8,
+    "evaluate@frcnn": 21, "evaluate@vgg16": 19, "evaluate@alexnet": 12, "evaluate@vit": 8,
+    "report": 5,
 }  # fmt: skip
 
 
