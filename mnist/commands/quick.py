@@ -73,8 +73,8 @@ def show_with_seconds(lines: Iterable[str]) -> None:
     """
     left, begin, done = dict(SECONDS), time.monotonic(), 0
     for line in lines:
-        found = re.match(r"(Running s|S)tage '(.+?)'", line)
-        stage, running = (found[2], found[1] != "S") if found else ("", False)
+        found = re.match(r"(Running )?stage '(.+?)'", line, re.IGNORECASE)
+        running, stage = found.groups() if found else (None, "")
         if running and stage in left:
             if not done:  # DVC itself took the time until here
                 begin = time.monotonic()
