@@ -29,7 +29,8 @@ def set_up(params: Params) -> torch.device:
     torch.set_num_threads(max(1, runtime.threads // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     device = pick_device(runtime.device)
     keep_memory()
-    torch.use_deterministic_algorithms(device.type == "cpu", warn_only=True)
+    # The same as use_deterministic_algorithms, which would import PyTorch's compiler, for seconds.
+    torch.set_deterministic_debug_mode("warn" if device.type == "cpu" else "default")
     # Nothing here reads memory before writing it, so filling it first would only cost time.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     if device.type == "cuda":

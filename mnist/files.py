@@ -22,7 +22,6 @@ def new_file(path: str | Path) -> Iterator[Path]:
     partial = path.with_name(f"{path.name}.tmp")
     try:
         yield partial
-        _flush_to_disk(partial)
         os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
@@ -37,8 +36,6 @@ def new_folder(path: str | Path) -> Iterator[Path]:
     partial.mkdir(parents=True)
     try:
         yield partial
-        for file in filter(Path.is_file, partial.rglob("*")):
-            _flush_to_disk(file)
         shutil.rmtree(path, ignore_errors=True)
         os.replace(partial, path)
     finally:
@@ -67,9 +64,3 @@ def round_numbers(value: Any) -> Any:
 def sha256(path: str | Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _flush_to_disk(path: Path) -> None:
-    """Return once a file's content would survive a power cut."""
-    with open(path, "rb") as file:
-        os.fsync(file.fileno())

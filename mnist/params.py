@@ -184,7 +184,6 @@ class RuntimeParams(Section):
 
     device: Annotated[str, Field(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")]
     threads: PositiveInt
-    resume: bool
     checkpoint_seconds: NonNegativeFloat
 
 

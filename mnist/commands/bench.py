@@ -6,7 +6,6 @@ fast in one second and slow in the next.
 """
 
 import argparse
-import os
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from statistics import median
@@ -44,8 +43,6 @@ def main(_: argparse.Namespace) -> None:
             rounds[name].append(measure(name, params, training, others[0]))
     figures = {
         "cpu": cpu_name(),
-        "cores": os.cpu_count(),
-        "device": device.type,
         "threads": torch.get_num_threads(),
         "portable": params.portable,
         "torch": torch.__version__,

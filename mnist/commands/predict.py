@@ -37,9 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def main(arguments: argparse.Namespace) -> None:
-    import torch
-
-    from mnist.device import pick_device
+    from mnist.device import set_up
     from mnist.models import registry
     from mnist.params import load_params
     from mnist.recognition.recognize import read
@@ -47,9 +45,7 @@ def main(arguments: argparse.Namespace) -> None:
     if arguments.show and arguments.show.suffix not in SHOWN_FORMATS:
         raise UserError(f"--show {arguments.show} must end in {', '.join(SHOWN_FORMATS)}.")
     params = load_params()
-    # `set_up` would ask for deterministic algorithms, and PyTorch import its compiler for that.
-    device = pick_device(params.runtime.device)
-    torch.set_num_threads(params.runtime.threads)
+    device = set_up(params)
     models, details = {}, {}
     for name in arguments.models:
         models[name] = registry.load(name, Path(f"models/{name}.safetensors")).to(device)

@@ -28,7 +28,7 @@ class Scenes:
     boxes: Tensor
     """float (M, 4): left, top, right, bottom edge of the ink in pixels from the scene's corner"""
     labels: Tensor
-    """int64 (M,): digits 0..9"""
+    """int64 (M,): classes 0, 1, ..."""
     scene: Tensor
     """int64 (M,): the scene that each digit is in"""
     source: Tensor

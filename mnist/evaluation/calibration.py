@@ -1,6 +1,7 @@
 """The figures of one model, and calibration: whether confidence agrees with accuracy.
 
-Temperature scaling and the expected calibration error (ECE) are those of Guo et al. (2017).
+Temperature scaling and the expected calibration error (ECE) are those of Guo et al. (2017), but for
+the bins: they have equal mass, as Nguyen & O'Connor (2015) recommend, not equal width.
 """
 
 from collections.abc import Mapping, Sequence

@@ -141,8 +141,8 @@ class DigitDetector(FasterRCNN):
     """Finds and classifies digits in grey scenes (N, 1, side, side) in 0..1.
 
     As in torchvision, in training `forward(scenes, targets)` returns the losses by name, and
-    in inference `forward(scenes)` a dictionary of `boxes` (n, 4), `labels` (n,) in 1..10 and
-    `scores` (n,) for each scene, the best first.
+    in inference `forward(scenes)` a dictionary of `boxes` (n, 4), `labels` (n,) from 1 to the
+    number of classes, and `scores` (n,) for each scene, the best first.
 
     Args:
         convolutions: the arguments of `make_convolutions`.

@@ -4,7 +4,6 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from mnist.errors import UserError
 from mnist.models import weights_io
 from mnist.params import Params
 
@@ -33,8 +32,6 @@ def load(name: str, path: Path) -> Any:
     """Build model `name` as it was trained and load its weights, ready for inference.
 
     Raises:
-        UserError: the name is not known, or the file is missing, damaged or of another model.
+        UserError: the file is missing, damaged or of another model.
     """
-    if name not in MODELS:
-        raise UserError(f"there is no model {name!r}; known are {', '.join(MODELS)}.")
     return weights_io.load(path, getattr(import_module(f"mnist.models.{name}"), MODELS[name]))

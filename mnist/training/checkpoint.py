@@ -83,10 +83,7 @@ class Checkpoint:
 def open_checkpoint(
     name: str, params: Params, model: nn.Module, device: torch.device, data: list[Tensor]
 ) -> Checkpoint:
-    """Return the checkpoint of training model `name`, which starts as `model`, on `data`.
-
-    With `runtime.resume = false` in params.yaml, what an earlier training left is removed.
-    """
+    """Return the checkpoint of training model `name`, which starts as `model`, on `data`."""
     settings = [
         model.architecture,
         params.model_dump(include={name, "seed", "precision", "portable"}),
@@ -102,8 +99,6 @@ def open_checkpoint(
         total.update(repr((tensor.dtype, tensor.shape)).encode())
         total.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     path = FOLDER / f"{name}-{total.hexdigest()[:16]}.pt"
-    if not params.runtime.resume:
-        path.unlink(missing_ok=True)
     return Checkpoint(path, params.runtime.checkpoint_seconds, device)
 
 

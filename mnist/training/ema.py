@@ -13,8 +13,9 @@ from torch import nn
 class EMA:
     """A copy of `model`, in `module`, whose weights and buffers follow it at every `update`.
 
-    After n updates, `min(decay, (1 + n) / (10 + n))` of the average is kept, so the random initial
-    weights are soon forgotten, also in short trainings.
+    The first update copies the weights. After n updates, the next keeps
+    `min(decay, (1 + n) / (10 + n))` of the average, so the first steps' weights are soon forgotten,
+    also in short trainings.
 
     `torch.optim.swa_utils.AveragedModel` could do this with a `multi_avg_fn`, but it would wait for
     the GPU at every step, to read the number of updates.

@@ -34,7 +34,7 @@ class Task(Protocol):
     """whether all batches have the same shapes and `loss` waits for no GPU"""
 
     def batch(self, step: int) -> Any:
-        """Return what this process's part of the batch of `step` is; steps come in order."""
+        """Return this process's part of the batch of `step`; steps come in order."""
 
     def loss(self, model: Any, batch: Any) -> Tensor:
         """Return the loss to minimise, a mean over `batch`."""
@@ -140,8 +140,8 @@ def make_optimizer(model: nn.Module, recipe: TrainingParams) -> torch.optim.Opti
     """Build AdamW (Loshchilov & Hutter, 2019) or SGD with Nesterov momentum.
 
     The head, or a detector's second stage, learns at `recipe.head_lr`, if that is set. Weight decay
-    applies to kernels and matrices only: biases and the scales of normalisation layers do not
-    overfit.
+    applies to parameters of two or more dimensions, such as kernels and matrices: biases and the
+    scales of normalisation layers do not overfit.
     """
     on_gpu = next(model.parameters()).is_cuda
     groups: dict[tuple[float, float], list[nn.Parameter]] = defaultdict(list)
