@@ -104,21 +104,22 @@ def cost(results: Results, comparison: Comparison) -> list[str]:
 def digits(results: Results, comparison: Comparison) -> list[str]:
     """Name the best models on each number of training images, and say where pre-training helps.
 
-    One model beats another on so many where each of its trainings makes fewer errors.
+    Numbers on which some models were not trained are left out. One model beats another where each
+    of its trainings makes fewer errors.
     """
     titles, trained = results.titles, comparison["scaling"]["images"]
     errors = {name: {of["images"]: of["errors"] for of in trained[name]} for name in trained}
-    *fewer, every = sorted(set().union(*errors.values()))
+    *fewer, every = sorted(set.intersection(*map(set, errors.values())))
     if not fewer:
         return []
 
     def beats(better: Sequence[str], worse: Sequence[str], size: int) -> bool:
-        highest = max(max(errors[name].get(size, [1])) for name in better)
-        return highest < min(min(errors[name].get(size, [0])) for name in worse)
+        highest = max(max(errors[name][size]) for name in better)
+        return highest < min(min(errors[name][size]) for name in worse)
 
     best: list[str] = []
     for size in fewer:
-        rates = {name: mean(of[size]) for name, of in errors.items() if size in of}
+        rates = {name: mean(of[size]) for name, of in errors.items()}
         ranked = sorted(rates, key=lambda name: rates[name])
         near = [titles[name] for name in ranked if not beats(ranked[:1], [name], size)]
         images = "" if best else " training images"

@@ -242,6 +242,7 @@ def test_models_are_compared_by_the_number_of_images_they_were_trained_on(tmp_pa
     errors = {(name, 100, 9): of for name, of in few.items()}
     errors |= {(name, 500, 9): of for name, of in more.items()}
     errors |= {(name, 9000, 3): [0.9, 0.9] for name in models}  # all images, but few steps
+    errors[("cnn", 700, 9)] = [0.1]  # of this number there is no training of the others
     write_scaling(folder, errors)
     comparison = compare(read_results(folder, make_params(models)))
     assert comparison["scaling"]["images"]["cnn"][-1]["errors"] == [0.01]
