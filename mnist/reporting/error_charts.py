@@ -161,17 +161,24 @@ def learning_curves(results: Results, comparison: Mapping[str, Any]) -> Chart:
 def _plot_trainings(
     trained: Mapping[str, Any], key: str, x_label: str, split: str = "test"
 ) -> tuple[Figure, Axes]:
-    """Plot the errors of trainings over their figure `key`, with a line of means per model."""
+    """Plot the errors of trainings over their figure `key`, with a line of means per model.
+
+    A logarithmic axis has no 0, so trainings without an error are on its lower edge.
+    """
     figure, axes = new_figure(360)
+    found = [error for points in trained.values() for of in points for error in of["errors"]]
+    edge = 50 * min(filter(None, found), default=0.01)
     for name, points in trained.items():
         title, colour, marker, dash = style(name)
         for of in points:
-            errors = [100 * error for error in of["errors"]]
+            errors = [max(100 * error, edge) for error in of["errors"]]
             axes.plot([of[key]] * len(errors), errors, color=colour, **SEED)
-        x, means = zip(*((of[key], 100 * mean(of["errors"])) for of in points), strict=True)
-        axes.plot(x, means, color=colour, linestyle=dash, linewidth=1.8, marker=marker,
-                  markersize=7, label=title)  # fmt: skip
+        means = [max(100 * mean(of["errors"]), edge) for of in points]
+        axes.plot([of[key] for of in points], means, color=colour, linestyle=dash, linewidth=1.8,
+                  marker=marker, markersize=7, label=title)  # fmt: skip
     axes.set(xscale="log", yscale="log", xlabel=x_label, ylabel=f"{split} error in %")
+    if not all(found):
+        axes.set(ylim=(edge, None), ylabel=f"{split} error in %, 0 on the edge")
     label_log_axis(axes.yaxis)
     figure.legend(loc="outside upper left", ncols=3)
     return figure, axes

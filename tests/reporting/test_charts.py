@@ -47,8 +47,9 @@ def texts(chart: Chart) -> list[str]:
 
 
 def test_one_model_without_an_error_has_charts(tmp_path: Path) -> None:
-    names = charts(read(tmp_path, ("cnn",), wrong={"cnn": []})).keys()
-    assert names == {"hero", "cost", "reliability", "corruptions", "learning_curves"}
+    made = charts(read(tmp_path, ("cnn",), wrong={"cnn": []}))
+    assert set(made) == {"hero", "cost", "reliability", "corruptions", "learning_curves"}
+    assert "test error in %, 0 on the edge" in texts(made["cost"])
 
 
 def test_ids_differ_from_chart_to_chart(made: dict[str, Chart]) -> None:
