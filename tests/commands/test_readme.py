@@ -22,7 +22,8 @@ def test_the_table_is_replaced_between_its_markers(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_metrics(Path("metrics"), ("cnn", "vit"), wrong={"cnn": [0], "vit": [1, 2]})
-    write_scaling(Path("metrics"), {("cnn", 100, 5): [0.2], ("cnn", 900, 1): [0.1]})
+    few = {("cnn", 100, 5): [0.2], ("cnn", 900, 1): [0.1], ("vit", 100, 5): [0.3]}
+    write_scaling(Path("metrics"), few)
     Path("params.yaml").write_text(yaml.safe_dump(make_params(("cnn", "vit")).model_dump()))
     stages.report.main()
     path = Path("README.md")
