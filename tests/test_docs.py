@@ -87,12 +87,3 @@ def test_the_documented_experiment_starts_from_the_committed_figures() -> None:
         committed = json.loads((ROOT / file).read_text(encoding="utf-8"))[key]
         assert float(before) == pytest.approx(committed, rel=1e-4)
         assert float(change) == pytest.approx(float(after) - float(before), rel=1e-2, abs=2e-5)
-
-
-def test_the_example_of_metrics_diff_starts_from_the_committed_training() -> None:
-    text = (ROOT / "docs/dvc.md").read_text(encoding="utf-8")
-    committed = json.loads((ROOT / "metrics/train/vit.json").read_text(encoding="utf-8"))
-    rows = re.findall(r"^metrics/train/vit\.json +(\w+) +(\S+) ", text, re.M)
-    assert {key: float(shown) for key, shown in rows} == {
-        key: round(committed[key], 5) for key in ("epochs", "train_tflop")
-    }

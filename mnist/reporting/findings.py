@@ -125,7 +125,7 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
         images = "" if best else " training images"
         best.append(f"on {size:,}{images}: {_and(near)} ({100 * rates[ranked[0]]:.2g}%)")
     best.append(f"on all {every:,}: {_and([titles[name] for name in comparison['leaders']])}")
-    n = min(len(seeds) for of in errors.values() for seeds in of.values())
+    n = min(len(of[size]) for of in errors.values() for size in (*fewer, every))
     sentences = [f"Fewest errors {'; '.join(best)} (at least {n} seed{'s' * (n > 1)} each)."]
     tuned = [r.name for r in results.models if r.recipe.get("weights") == "imagenet"]
     others = [name for name in comparison["ranking"] if name not in (*tuned, *STARTS_FROM)]
