@@ -45,7 +45,8 @@ def split(
     """Draw the indices (ascending) of the training and of the validation images.
 
     Both parts have the same proportions of classes. With `writers` (N,), no writer is in both, and
-    `data.validation_size` is met to some digits.
+    `data.validation_size` is met to some digits. With `data.training_size`, there are at most as
+    many validation images: who has few digits has few to validate on.
     """
     absent = sorted(set(range(len(data.classes))) - set(labels.tolist()))
     if absent:
@@ -66,25 +67,25 @@ def split(
             training, validation = next(groups.split(labels, strata, writers))
     except ValueError as error:  # it says how many images the classes need
         raise UserError(f"data.validation_size = {data.validation_size}: {error}") from None
-    training = subset(np.sort(training), labels, data)
-    return training, np.sort(validation)
-
-
-def subset(training: np.ndarray, labels: np.ndarray, data: DataParams) -> np.ndarray:
-    """Draw `data.training_size` of the indices `training` (ascending), in the classes' proportions.
-
-    A smaller subset is part of a larger one of the same `data.seed`.
-    """
+    training, validation = np.sort(training), np.sort(validation)
     size = len(training) if data.training_size is None else data.training_size
     if not len(data.classes) <= size <= len(training):
         raise UserError(
             f"data.training_size = {size} is not in {len(data.classes)} (one image of each class) "
             f"to {len(training)} (all but the validation images)."
         )
-    shuffled = np.random.default_rng(data.seed).permutation(training)
+    return subset(training, size, labels, data.seed), subset(validation, size, labels, data.seed)
+
+
+def subset(indices: np.ndarray, size: int, labels: np.ndarray, seed: int) -> np.ndarray:
+    """Draw `size` of `indices` (ascending), or all, in the proportions of the classes.
+
+    A smaller subset is part of a larger one of the same `seed`.
+    """
+    shuffled = np.random.default_rng(seed).permutation(indices)
     # The n-th of a class has place (n + 0.5) / count: all classes advance alike.
     places = np.empty(len(shuffled))
-    for label in range(len(data.classes)):
+    for label in np.unique(labels):
         members = labels[shuffled] == label
         places[members] = (np.arange(members.sum()) + 0.5) / members.sum()
     return np.sort(shuffled[places.argsort(kind="stable")[:size]])
