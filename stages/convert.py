@@ -68,7 +68,9 @@ def split(
     except ValueError as error:  # it says how many images the classes need
         raise UserError(f"data.validation_size = {data.validation_size}: {error}") from None
     training, validation = np.sort(training), np.sort(validation)
-    size = len(training) if data.training_size is None else data.training_size
+    size = data.training_size
+    if size is None:
+        return training, validation
     if not len(data.classes) <= size <= len(training):
         raise UserError(
             f"data.training_size = {size} is not in {len(data.classes)} (one image of each class) "
