@@ -24,7 +24,16 @@ from mnist.commands.experiment import git, run_experiment
 from mnist.errors import UserError
 from mnist.files import write_text
 from mnist.params import load_params
-from mnist.seed_files import COLUMNS, ERROR_COLUMNS, KEY, STARTS_FROM, Key, read_errors, read_rows
+from mnist.seed_files import (
+    COLUMNS,
+    ERROR_COLUMNS,
+    KEY,
+    STARTS_FROM,
+    Errors,
+    Key,
+    read_errors,
+    read_rows,
+)
 
 SEEDS, SEED_ERRORS = Path("metrics/seeds.csv"), Path("metrics/seed_errors.csv")
 
@@ -69,18 +78,23 @@ def add_rows(
     recipes are dropped. `errors_path` is the file of the errors, if there is one.
     """
     recipes = {model: read_recipe(model) for model in {key[0] for key in jobs}}
-    errors = read_errors(errors_path) if errors_path else {}
-    rows: dict[Key, Mapping[str, Any]] = {
-        key: row
-        for key, row in read_rows(path, columns).items()
-        if row["recipe"] == recipes.get(key[0], row["recipe"])
-    }
+
+    def read() -> tuple[dict[Key, Mapping[str, Any]], Errors]:
+        found = read_rows(path, columns).items()
+        rows: dict[Key, Mapping[str, Any]] = {
+            k: row for k, row in found if row["recipe"] == recipes.get(k[0], row["recipe"])
+        }
+        return rows, read_errors(errors_path) if errors_path else {}
+
     for key, settings in jobs.items():
+        rows, errors = read()
         if key not in rows:
             model, *numbers = key
             name = "-".join(map(str, (model, "seed", *numbers)))
             reference = run_experiment(name, settings, f"evaluate@{model}") if settings else ""
-            figures, errors[key] = read_figures(model, reference)
+            figures, misclassified = read_figures(model, reference)
+            rows, errors = read()  # the same command for another model may have added some
+            errors[key] = misclassified
             rows[key] = figures | dict(zip(KEY, key, strict=False)) | {"recipe": recipes[model]}
         # After each training: the next may take hours.
         keys = sorted(rows)
@@ -94,14 +108,16 @@ def read_recipe(model: str) -> str:
     """Hash the recipe of `model`; raises UserError where the model at hand is of another."""
     yaml = YAML(typ="safe")  # reads 1e-05 as a number, as DVC does
     params, stages = yaml.load(Path("params.yaml")), yaml.load(Path("dvc.lock"))["stages"]
-    read = stages.get(f"evaluate@{model}", {}).get("deps", ())
-    weights = {dep["md5"] for dep in read if dep["path"] == f"models/{model}.safetensors"}
+    evaluated = stages.get(f"evaluate@{model}", {})
+    deps = evaluated.get("deps", ())
+    weights = {dep["md5"] for dep in deps if dep["path"] == f"models/{model}.safetensors"}
     for stage in stages.values():
         if weights & {out["md5"] for out in stage.get("outs", ())}:  # the training
-            trained = stage["params"]["params.yaml"]
+            tracked = stage["params"]["params.yaml"]
+            used = tracked | evaluated["params"]["params.yaml"]
+            used |= stages["convert"]["params"]["params.yaml"]
             # A key may be dotted: data.classes
-            tracked = {key: reduce(getitem, key.split("."), params) for key in trained}
-            if tracked == trained:
+            if all(reduce(getitem, key.split("."), params) == used[key] for key in used):
                 del tracked["seed"]
                 content = [tracked, params["runtime"]["threads"], *weights]
                 text = json.dumps(content, sort_keys=True)

@@ -32,7 +32,8 @@ def seed_part(wrong: np.ndarray, units: np.ndarray) -> Part:
     """Estimate the variance of a mean over seeds that is due to the choice of seeds alone.
 
     Seeds differ in single images, too. `unit_part` holds that interaction already, so it is
-    subtracted here, which may leave less than 0. Of one seed nothing can be estimated.
+    subtracted here, which may leave less than 0. Of one seed nothing can be estimated. Few seeds
+    may make as many errors by chance: their variance is at least as uncertain as the interaction.
 
     Args:
         wrong: bool (seeds, images): which images each training misclassifies.
@@ -44,7 +45,7 @@ def seed_part(wrong: np.ndarray, units: np.ndarray) -> Part:
     between = float(rates.var(ddof=1)) / n
     rest = wrong - rates[:, None] - (wrong.mean(axis=0) - rates.mean())
     interaction = sum(_mean_square(row, units) for row in rest) / (n - 1) / n
-    return between - interaction, between, n - 1.0
+    return between - interaction, max(between, interaction), n - 1.0
 
 
 def interval(rate: float, parts: Sequence[Part], images: int) -> list[float]:

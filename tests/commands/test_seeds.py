@@ -38,7 +38,10 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     weights = [{"path": str(WEIGHTS), "md5": "5"}]
     write_json(Path("metrics/train/cnn.json"), {"val_accuracy": 0.97, "train_tflop": 2.5})
     train = {"params": {"params.yaml": tracked}, "outs": weights}
-    stages = {"fetch": {}, "train_cnn": train, "evaluate@cnn": {"deps": weights}}
+    used = [
+        {"params": {"params.yaml": {section: params[section]}}} for section in ("data", "evaluate")
+    ]
+    stages = {"convert": used[0], "train_cnn": train, "evaluate@cnn": used[1] | {"deps": weights}}
     LOCK.write_text(yaml.dump({"stages": stages}))
     found: list[int] = []
 
@@ -86,7 +89,10 @@ def test_the_model_at_hand_is_taken_and_other_seeds_are_trained(trained: list[in
 def test_another_recipe_or_result_drops_the_rows(trained: list[int]) -> None:
     replace(PARAMS, "mlp_dim: ", "mlp_dim: 1")  # the parameters of another model change nothing
     old = run("cnn=2")
-    for file, before, after in ((PARAMS, "threads: 2", "threads: 1"), (LOCK, "'5'", "'6'")):
+    for file, before, after in (
+        (PARAMS, "threads: 2", "threads: 1"),
+        (LOCK, "md5: '5'", "md5: '6'"),
+    ):
         replace(file, before, after)
         (row,) = run("cnn=1")
         assert (row["seed"], row["recipe"] != old[0]["recipe"]) == ("1", True)
@@ -110,11 +116,30 @@ def test_a_stop_loses_one_training(trained: list[int], monkeypatch: pytest.Monke
     assert trained == [2, 3]
 
 
-@pytest.mark.parametrize("model", ["cnn", "vit"])
-def test_the_model_at_hand_must_be_of_the_recipe(trained: list[int], model: str) -> None:
-    replace(PARAMS, "strides:\n  - ", "strides:\n  - 1")
+@pytest.mark.parametrize(
+    ("model", "value"),
+    [
+        ("cnn", "strides:\n  - "),
+        ("cnn", "validation_size: "),
+        ("cnn", "scenes_seed: "),
+        ("vit", "scenes_seed: "),
+    ],  # fmt: skip
+)
+def test_what_is_at_hand_must_be_of_params_yaml(trained: list[int], model: str, value: str) -> None:
+    replace(PARAMS, value, f"{value}1")
     with pytest.raises(UserError, match=f"run `dvc repro evaluate@{model}` first"):
         run(f"{model}=1")
+
+
+def test_two_commands_keep_each_others_rows(
+    trained: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_experiment(name: str, *_: object) -> str:
+        write_seeds(Path("metrics"), {("vit", 1): [0]})  # meanwhile
+        return "commit"
+
+    monkeypatch.setattr(seeds, "run_experiment", run_experiment)
+    assert [(row["model"], row["seed"]) for row in run("cnn=2")] == [("cnn", "2"), ("vit", "1")]
 
 
 def test_a_wrong_argument_is_named(trained: list[int]) -> None:

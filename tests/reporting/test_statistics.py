@@ -159,6 +159,14 @@ def test_intervals_and_tests_hold_with_writers_and_seeds(
     assert 0.02 < rejected < 0.08
 
 
+def test_two_trainings_with_as_many_errors_do_not_show_that_seeds_do_not_matter() -> None:
+    wrong = np.zeros((2, 100), dtype=bool)
+    wrong[0, :3] = wrong[1, 2:5] = True
+    variance, square, freedom = seed_part(wrong, np.arange(100))
+    assert variance < 0
+    assert (square, freedom) == (-variance, 1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("seeds", [(5, 5), (5, 3)])
 def test_intervals_cover_95_percent_and_tests_err_in_5(seeds: tuple[int, int]) -> None:
