@@ -1,8 +1,10 @@
 """The command line: `python -m mnist COMMAND`."""
 
 import argparse
+import os
 import sys
 from importlib import import_module
+from pathlib import Path
 
 from mnist.errors import run
 
@@ -39,6 +41,8 @@ def main(argv: list[str]) -> None:
     subparsers.choices[name].description = module.__doc__
     if hasattr(module, "add_arguments"):
         module.add_arguments(subparsers.choices[name])
+    # DVC and its stages are those of this Python, be its environment activated or not.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     run(lambda: module.main(parser.parse_args(argv)), name)
 
 

@@ -171,7 +171,7 @@ class EvaluateParams(Section):
     scenes: PositiveInt
     scenes_batch_size: PositiveInt
     scenes_seed: Seed
-    corrupted_digits: PositiveInt
+    corrupted_digits: Annotated[int, Field(ge=2)]
     corruption_seed: Seed
 
 

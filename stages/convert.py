@@ -45,7 +45,8 @@ def split(
     """Draw the indices (ascending) of the training and of the validation images.
 
     Both parts have the same proportions of classes. With `writers` (N,), no writer is in both, and
-    `data.validation_size` is met to some digits. With `data.training_size`, there are at most as
+    the validation part is about a half, a third, ... of all, whichever is nearest to
+    `data.validation_size`. With `data.training_size`, there are at most as
     many validation images: who has few digits has few to validate on.
     """
     absent = sorted(set(range(len(data.classes))) - set(labels.tolist()))
@@ -61,6 +62,8 @@ def split(
             )
         else:
             folds = min(round(len(labels) / data.validation_size), len(np.unique(writers)))
+            if folds < 2:
+                raise ValueError(f"is more than half of the {len(labels)} images")
             groups = StratifiedGroupKFold(folds, shuffle=True, random_state=data.seed)
             # Students write less legibly than employees: both parts have the same share of them.
             strata = labels + len(data.classes) * (writers >= FIRST_STUDENT)
@@ -90,6 +93,7 @@ def subset(indices: np.ndarray, size: int, labels: np.ndarray, seed: int) -> np.
     for label in np.unique(labels):
         members = labels[shuffled] == label
         places[members] = (np.arange(members.sum()) + 0.5) / members.sum()
+        places[np.flatnonzero(members)[:1]] = 0  # one of each, however few there are
     return np.sort(shuffled[places.argsort(kind="stable")[:size]])
 
 

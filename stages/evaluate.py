@@ -55,6 +55,7 @@ def main() -> None:
 
     shown: dict[str, Any] = {"weights_sha256": sha256(path)}
     shown |= describe(images, labels, predictions, settings)
+    shown["corrupted_digits"] = " ".join(map(str, chosen))  # their positions in the test split
     if detects:
         from mnist.evaluation import average_precision  # its imports take a classifier seconds
 

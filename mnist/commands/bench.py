@@ -42,7 +42,7 @@ def main(_: argparse.Namespace) -> None:
             print(f"round {number} of {ROUNDS}: {name}", flush=True)
             rounds[name].append(measure(name, params, training, others[0]))
     figures = {
-        "cpu": cpu_name(),
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else cpu_name(),
         "threads": torch.get_num_threads(),
         "portable": params.portable,
         "torch": torch.__version__,

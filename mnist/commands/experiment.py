@@ -41,9 +41,11 @@ def run_experiment(
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], capture_output=True)  # noqa: S607
     command = ["dvc", "exp", "run", "--temp", "--name", name]
     command += [f"--set-param={key}={value}" for key, value in settings.items()]
-    # The user's data files: git does not know them, so DVC would not copy them.
-    files = git("ls-files", "--others", "-z", "--", load_params().data.folder).split("\0")
-    command += [f"--copy-paths={file}" for file in files if file]
+    # The user's data files in here: git does not know them, so DVC would not copy them.
+    folder = Path(load_params().data.folder)
+    if folder.resolve().is_relative_to(Path.cwd().resolve()):
+        files = git("ls-files", "--others", "-z", "--", str(folder)).split("\0")
+        command += [f"--copy-paths={file}" for file in files if file]
     environment = os.environ | AUTHOR | {"PYTHONUNBUFFERED": "1"}
     output = subprocess.PIPE if show else None
     with subprocess.Popen([*command, *targets], env=environment, stdout=output, text=True) as dvc:

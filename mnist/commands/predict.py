@@ -60,6 +60,8 @@ def main(arguments: argparse.Namespace) -> None:
             reading = read(content, name, models, details, device)
         except (OSError, UserError) as error:
             reason = getattr(error, "strerror", None)
+            if Path(name).is_dir():
+                reason = "no picture is in it"
             errors.append(f"{name} cannot be read: {reason}." if reason else str(error))
             results.append({"picture": name, "error": errors[-1]})
             text = f"{name}: not read"

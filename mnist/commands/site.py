@@ -9,12 +9,11 @@ from which others pull the data and the trained models:
 
 import argparse
 import shutil
-from pathlib import Path
 
 from mnist.commands import require_git
 from mnist.errors import UserError
+from mnist.files import new_folder
 
-PUBLIC = Path("public")
 START = """\
 <!DOCTYPE html>
 <title>Model comparison</title>
@@ -26,13 +25,13 @@ def main(_: argparse.Namespace) -> None:
     require_git()
     from dvc.repo import Repo
 
-    shutil.rmtree(PUBLIC, ignore_errors=True)
-    remote = {"url": str((PUBLIC / "dvc").absolute())}  # for readers: in no configuration file
-    with Repo(config={"remote": {"site": remote}}) as repo:
-        missing = [str(out) for out in repo.index.outs if out.use_cache and out.changed_cache()]
-        if missing:
-            raise UserError(f"{', '.join(missing)} not in DVC's cache; run `make repro` first.")
-        repo.push(remote="site")
-    for folder in ("report", "metrics"):
-        shutil.copytree(folder, PUBLIC / folder)
-    (PUBLIC / "index.html").write_text(START, encoding="utf-8")
+    with new_folder("public") as public:
+        remote = {"url": str((public / "dvc").absolute())}  # for readers: in no configuration file
+        with Repo(config={"remote": {"site": remote}}) as repo:
+            missing = [str(out) for out in repo.index.outs if out.use_cache and out.changed_cache()]
+            if missing:
+                raise UserError(f"{', '.join(missing)} not in DVC's cache; run `make repro` first.")
+            repo.push(remote="site")
+        for folder in ("report", "metrics"):
+            shutil.copytree(folder, public / folder)
+        (public / "index.html").write_text(START, encoding="utf-8")

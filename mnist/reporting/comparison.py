@@ -49,7 +49,7 @@ def compare(results: Results) -> dict[str, Any]:
         "cost": {r.name: _cost(r, results) for r in models},
         "scaling": _scaling(results),
         "calibration": _calibration(models),
-        "corrupted": _corrupted(models),
+        "corrupted": _corrupted(models, writers),
         "detectors": {r.name: _detector(r) for r in models if "map" in r.metrics},
     }
     if results.writers is not None:
@@ -205,13 +205,14 @@ def _calibration(models: Sequence[ModelResult]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _corrupted(models: Sequence[ModelResult]) -> dict[str, Any]:
+def _corrupted(models: Sequence[ModelResult], writers: np.ndarray) -> dict[str, Any]:
     """Compare the mean errors over the corruptions, of which all models see the same images.
 
     The variance of the images is that of the committed seed. The mean is that over the seeds, and
     their variance is added, where seeds.csv has it of every training of a model.
     """
-    units = np.arange(len(models[0].robustness["none"]))
+    images = np.array(models[0].examples["corrupted_digits"].split(), dtype=int)
+    units = np.unique(writers[images], return_inverse=True)[1]
     errors, seeds, n = {}, {}, {}
     for r in models:
         wrong = np.mean([~right for kind, right in r.robustness.items() if kind != "none"], axis=0)
@@ -224,7 +225,7 @@ def _corrupted(models: Sequence[ModelResult]) -> dict[str, Any]:
     pairs = _pairs(errors, seeds, units)
     rates = {name: {"n": n[name]} | _rate(of, seeds[name], units) for name, of in errors.items()}
     leaders = _leaders(errors, pairs)
-    return {"images": len(units), "leaders": leaders, "pairs": pairs, "models": rates}
+    return {"images": len(images), "leaders": leaders, "pairs": pairs, "models": rates}
 
 
 def _detector(result: ModelResult) -> dict[str, Any]:

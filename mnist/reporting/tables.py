@@ -95,8 +95,8 @@ def cost(results: Results, comparison: Mapping[str, Any]) -> Table:
     known = [name for name in costs if costs[name]["latency_ms"] is not None]
     times = (
         "Training: steps times the seconds of a step, with those of the model it starts from. "
-        "Images/s: classified in batches. All times are of one machine: {cpu}, {threads} threads, "
-        "PyTorch {torch}. "
+        "Images/s: classified in batches. All times are of one machine: {device}, {threads} "
+        "threads, PyTorch {torch}. "
     )
     missing = "Times that are missing were not measured with this recipe: run `make bench`."
     return Table(

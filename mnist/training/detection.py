@@ -35,7 +35,7 @@ class Detection:
         self.validation = validation
         self.recipe, self.seed = recipe, seed
         scenes = scene_count(len(self.images), recipe.scenes)
-        self.batch_size = max(1, min(recipe.batch_size, scenes))
+        self.batch_size = min(recipe.batch_size, scenes)
         self.steps_per_epoch = scenes // self.batch_size
         self.shard = distributed.shard(self.batch_size)
         self.epoch = -1

@@ -28,7 +28,7 @@ class Task(Protocol):
 
     seed: int
     batch_size: int
-    """images per step, over all processes"""
+    """images, or scenes, per step, over all processes"""
     steps_per_epoch: int
     is_static: bool
     """whether all batches have the same shapes and `loss` waits for no GPU"""
@@ -54,7 +54,7 @@ class TrainResult:
 
     model: nn.Module
     samples: int
-    """images seen in training; one that is seen twice counts twice"""
+    """images, or scenes, seen in training; one that is seen twice counts twice"""
     curve: list[CurveRow]
 
 

@@ -51,9 +51,10 @@ def train_stage(
                 model = build(params).to(device)
                 task = make_task(training, validation, recipe, params.seed)
                 flops = training_flops(model, task)
-            except (RuntimeError, ValueError) as error:  # sizes that do not fit each other
+            except (RuntimeError, ValueError) as error:  # sizes that do not fit, or out of memory
                 raise UserError(
-                    f"the section {name} of params.yaml makes no network for 28x28 images: {error}"
+                    f"the section {name} of params.yaml makes no network for 28x28 images, or one "
+                    f"that {device} cannot train: {error}"
                 ) from error
             saved = None
             if distributed.world_size() == 1:
@@ -68,7 +69,7 @@ def train_stage(
 
 
 def training_flops(model: nn.Module, task: Task) -> float:
-    """Count the floating-point operations of a training step, per image of its batch.
+    """Count the floating-point operations of a training step, per image of its batch, or scene.
 
     Convolutions and matrix products, forward and backward; a multiplication and an addition are
     two operations. Frozen layers have no backward pass.

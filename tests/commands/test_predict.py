@@ -99,7 +99,7 @@ def test_what_cannot_be_read_is_named_and_does_not_stop_the_others(
         "predict: 3 of 4 not read:",
         "  scans/a.png is blank: nothing in it stands out from the background.",
         "  nowhere.png cannot be read: No such file or directory.",
-        "  scans/more cannot be read: Is a directory.",
+        "  scans/more cannot be read: no picture is in it.",
     ]
 
 

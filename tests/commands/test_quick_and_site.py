@@ -98,4 +98,20 @@ def test_where_dvc_cannot_run_experiments_a_line_says_so(
     if where == "empty":
         with pytest.raises(UserError, match=message):
             site.main(argparse.Namespace())
-        assert not Path("public").exists()
+
+
+@pytest.mark.parametrize("checksums", [True, False])
+def test_quick_takes_other_data_of_any_size(
+    monkeypatch: pytest.MonkeyPatch, checksums: bool
+) -> None:
+    params = load_params(ROOT / "params.yaml")
+    data = params.data.model_copy(update={"checksums": checksums})
+    monkeypatch.setattr(quick, "load_params", lambda: params.model_copy(update={"data": data}))
+
+    def run_experiment(name: str, settings: dict[str, object], **_: object) -> str:
+        assert ("data.training_size" in settings) == checksums
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(quick, "run_experiment", run_experiment)
+    with pytest.raises(KeyboardInterrupt):
+        quick.main(argparse.Namespace())

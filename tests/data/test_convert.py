@@ -132,6 +132,17 @@ def test_a_smaller_training_set_is_part_of_a_larger_one_and_has_the_same_proport
             split(LABELS, 200, training_size=size)
 
 
+def test_the_smallest_training_set_has_an_image_of_each_class() -> None:
+    labels = np.repeat(np.arange(10), [1000, *[20] * 9])
+    training, _ = split(labels, 200, training_size=10)
+    assert sorted(labels[training]) == [*range(10)]
+
+
+def test_more_than_half_cannot_be_by_other_writers() -> None:
+    with pytest.raises(UserError, match=r"validation_size = 700: is more than half of the 850"):
+        split(LABELS, 700, writers=np.arange(850) // 17)
+
+
 def test_the_idx_files_are_verified_again(folder: Path) -> None:
     # The image stays valid, but it is not the one that was fetched.
     path = folder / "data/raw/train-images-idx3-ubyte"
@@ -141,6 +152,10 @@ def test_the_idx_files_are_verified_again(folder: Path) -> None:
     assert not (folder / "data/mnist").exists()
     write_params(folder, checksums=False)
     convert.main()
+    write_params(folder, checksums=True)
+    path.unlink()
+    with pytest.raises(UserError, match=r"data/raw: train-images-idx3-ubyte is missing.*fetch"):
+        convert.main()
 
 
 def test_damaged_arrays_are_refused(folder: Path) -> None:

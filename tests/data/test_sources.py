@@ -142,6 +142,7 @@ def test_the_registry_is_the_one_that_npm_is_set_to(
 def test_a_stage_tries_its_sources_in_order_and_says_why_each_failed(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
     committed: dict[str, Any],
     checksums: bool,
     tried: list[str],
@@ -153,6 +154,7 @@ def test_a_stage_tries_its_sources_in_order_and_says_why_each_failed(
     with pytest.raises(UserError, match=r"\(" + ": .*; ".join(tried) + ": .*Put .* elsewhere"):
         fetch.main()
     assert not list(tmp_path.glob("data/*"))
+    assert "\nown: train-images-idx3-ubyte is missing\n" in capsys.readouterr().err
 
 
 @pytest.mark.network

@@ -95,10 +95,11 @@ def test_the_files_of_the_contract_agree_with_each_other(name: str, pipeline: Pa
     assert {row["digits"] for row in corrupted} == {"40"}
 
     shown = read_json(pipeline / f"metrics/examples/{name}.json")
-    keys = {"weights_sha256", "misclassified", "corruptions"}
+    keys = {"weights_sha256", "misclassified", "corruptions", "corrupted_digits"}
     keys |= {"scenes"} if detects else set()
     assert shown.keys() == keys
     assert shown["weights_sha256"] == sha256(weights)
+    assert len({*shown["corrupted_digits"].split()}) == 40
     assert len(shown["misclassified"]) == min(headline["errors"], 100)
     if detects:
         assert headline["missed"] == sum(row["predicted"] == "-1" for row in rows)

@@ -24,7 +24,7 @@ BENCHMARK = {
     "latency_ms": 2.0,
     "infer_images_per_second": 8000.0,
 }
-MACHINE = {"cpu": "Z80", "threads": 2, "torch": "2.14"}
+MACHINE = {"device": "Z80", "threads": 2, "torch": "2.14"}
 CORRUPTED = 50  # images
 
 
@@ -155,6 +155,7 @@ def _write_model(
         "misclassified": [
             {"index": int(i), "pixels": grey(100)} for i in np.flatnonzero(labels != predicted)[:5]
         ],
+        "corrupted_digits": " ".join(map(str, range(CORRUPTED))),
         "corruptions": {kind: grey(10 * i) for i, kind in enumerate(["none", *CORRUPTIONS])},
     }
     if name == "frcnn":
@@ -188,6 +189,6 @@ def _write_model(
     for kind in corruptions:
         wrong = range(corruption_errors(number, kind))
         accuracy = 1 - len(wrong) / CORRUPTED
-        rows.append((kind, int(kind != "none"), accuracy, CORRUPTED, " ".join(map(str, wrong))))
-    header = "corruption,severity,accuracy,digits,wrong"
+        rows.append((kind, accuracy, CORRUPTED, " ".join(map(str, wrong))))
+    header = "corruption,accuracy,digits,wrong"
     write_csv(folder / f"robustness/{name}.csv", header, rows)

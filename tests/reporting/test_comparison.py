@@ -298,6 +298,17 @@ def test_models_are_compared_on_the_same_corrupted_images(results: Results) -> N
     assert found["leaders"][:2] == ["cnn", "frcnn"]
 
 
+def test_the_writers_of_corrupted_images_count(tmp_path: Path) -> None:
+    results = read_results(
+        write_metrics(tmp_path / "metrics", ("cnn", "vit")), make_params(("cnn", "vit"))
+    )
+    writers = np.repeat([*range(5), *range(2100, 2105)], 10)
+    alone, together = (compare(replace(results, writers=of))["corrupted"] for of in (None, writers))
+    assert alone["images"] == together["images"] == CORRUPTED
+    widths = [np.ptp(of["models"]["vit"]["ci95"]) for of in (alone, together)]
+    assert widths[1] > 1.5 * widths[0]
+
+
 def test_the_spread_of_the_seeds_counts_on_corrupted_images(tmp_path: Path) -> None:
     models = ("cnn", "vit")
     folder = write_metrics(tmp_path / "metrics", models)
