@@ -126,11 +126,9 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
         best.append(f"on {size:,}{images}: {_and(near)} ({100 * rates[ranked[0]]:.2g}%)")
     best.append(f"on all {every:,}: {_and([titles[name] for name in comparison['leaders']])}")
     n = min(len(of[size]) for of in errors.values() for size in (*fewer, every))
-    by = (
-        f"at least {n} seeds each"
-        if n > 1
-        else "some of one seed, which chance may have put in order"
-    )
+    by = f"at least {n} seeds each"
+    if n == 1:
+        by = "some of one seed, which chance may have put in order"
     sentences = [f"Fewest errors {'; '.join(best)} ({by})."]
     tuned = [r.name for r in results.models if r.recipe.get("weights") == "imagenet"]
     others = [name for name in comparison["ranking"] if name not in (*tuned, *STARTS_FROM)]

@@ -253,9 +253,8 @@ def test_models_are_compared_by_the_number_of_images_they_were_trained_on(tmp_pa
         "Fewest errors on 100 training images: VGG16 and Faster R-CNN (15%); "
         "on 500: VGG16, AlexNet and Faster R-CNN (15%); on all 9,000: CNN"
     )
-    assert best.endswith(
-        "(some of one seed, which chance may have put in order)."
-    )  # the committed seed alone was trained on all
+    # The committed seed alone was trained on all.
+    assert best.endswith("(some of one seed, which chance may have put in order).")
     assert tuned == (
         "Each training of VGG16 and AlexNet from ImageNet weights makes fewer errors than any of "
         "CNN and Vision Transformer on 100 images only."
