@@ -137,10 +137,13 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
         sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, worse, size)]
         first, second = (_and([titles[name] for name in names]) for names in (better, worse))
         weights = " from ImageNet weights" * (better == tuned)
-        on = _and(sizes) if sizes else "no number of"
+        only = " only" * (len(sizes) <= len(fewer))
         sentences.append(
-            f"Each training of {first}{weights} makes fewer errors than any of {second} on {on} "
-            f"images{' only' * (0 < len(sizes) <= len(fewer))}."
+            f"Each training of {first}{weights} makes fewer errors than any of {second} on "
+            f"{_and(sizes)} images{only}."
+            if sizes
+            else f"On no number of images does each training of {first}{weights} make fewer errors "
+            f"than any of {second}."
         )
     return sentences
 

@@ -260,6 +260,9 @@ def test_models_are_compared_by_the_number_of_images_they_were_trained_on(tmp_pa
         "CNN and Vision Transformer on 100 images only."
     )
     assert "CNN makes fewer errors than any of Vision Transformer on 100 and 9,000 images" in vit
+    write_scaling(folder, errors | {("cnn", 100, 9): [0.1, 0.2]})
+    _, tuned, _ = compare(read_results(folder, make_params(models)))["verdict"]["digits"]
+    assert tuned.startswith("On no number of images does each training of VGG16 and AlexNet")
     write_scaling(folder, errors, "an older recipe")
     assert "digits" not in compare(read_results(folder, make_params(models)))["verdict"]
 
