@@ -42,7 +42,9 @@ def main(argv: list[str]) -> None:
     if hasattr(module, "add_arguments"):
         module.add_arguments(subparsers.choices[name])
     # DVC and its stages are those of this Python, be its environment activated or not.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    os.environ["PATH"] = os.pathsep.join(
+        [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
+    )
     run(lambda: module.main(parser.parse_args(argv)), name)
 
 

@@ -46,8 +46,8 @@ def split(
 
     Both parts have the same proportions of classes. With `writers` (N,), no writer is in both, and
     the validation part is about a half, a third, ... of all, whichever is nearest to
-    `data.validation_size`. With `data.training_size`, there are at most as
-    many validation images: who has few digits has few to validate on.
+    `data.validation_size`. With `data.training_size`, there are at most as many validation images:
+    who has few digits has few to validate on.
     """
     absent = sorted(set(range(len(data.classes))) - set(labels.tolist()))
     if absent:

@@ -105,7 +105,7 @@ def add_rows(
 
 
 def read_recipe(model: str) -> str:
-    """Hash the recipe of `model`; raises UserError where the model at hand is of another."""
+    """Hash the recipe of `model`; raises UserError where what is at hand is not of params.yaml."""
     yaml = YAML(typ="safe")  # reads 1e-05 as a number, as DVC does
     params, stages = yaml.load(Path("params.yaml")), yaml.load(Path("dvc.lock"))["stages"]
     evaluated = stages.get(f"evaluate@{model}", {})

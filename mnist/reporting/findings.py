@@ -137,14 +137,15 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
         sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, worse, size)]
         first, second = (_and([titles[name] for name in names]) for names in (better, worse))
         weights = " from ImageNet weights" * (better == tuned)
-        only = " only" * (len(sizes) <= len(fewer))
-        sentences.append(
-            f"Each training of {first}{weights} makes fewer errors than any of {second} on "
-            f"{_and(sizes)} images{only}."
-            if sizes
-            else f"On no number of images does each training of {first}{weights} make fewer errors "
-            f"than any of {second}."
-        )
+        start = f"training of {first}{weights}"
+        if not sizes:
+            text = (
+                f"On no number of images does each {start} make fewer errors than any of {second}."
+            )
+        else:
+            only = " only" * (len(sizes) <= len(fewer))
+            text = f"Each {start} makes fewer errors than any of {second} on {_and(sizes)} images{only}."
+        sentences.append(text)
     return sentences
 
 

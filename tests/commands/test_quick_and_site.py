@@ -98,6 +98,7 @@ def test_where_dvc_cannot_run_experiments_a_line_says_so(
     if where == "empty":
         with pytest.raises(UserError, match=message):
             site.main(argparse.Namespace())
+        assert not Path("public").exists()
 
 
 @pytest.mark.parametrize("checksums", [True, False])
