@@ -137,15 +137,12 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
         sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, worse, size)]
         first, second = (_and([titles[name] for name in names]) for names in (better, worse))
         weights = " from ImageNet weights" * (better == tuned)
-        start = f"training of {first}{weights}"
-        if not sizes:
-            text = (
-                f"On no number of images does each {start} make fewer errors than any of {second}."
-            )
-        else:
+        training, than = f"training of {first}{weights}", f"fewer errors than any of {second}"
+        if sizes:
             only = " only" * (len(sizes) <= len(fewer))
-            text = f"Each {start} makes fewer errors than any of {second} on {_and(sizes)} images{only}."
-        sentences.append(text)
+            sentences.append(f"Each {training} makes {than} on {_and(sizes)} images{only}.")
+        else:
+            sentences.append(f"On no number of images does each {training} make {than}.")
     return sentences
 
 
