@@ -137,12 +137,12 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
         sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, worse, size)]
         first, second = (_and([titles[name] for name in names]) for names in (better, worse))
         weights = " from ImageNet weights" * (better == tuned)
-        training, than = f"training of {first}{weights}", f"fewer errors than any of {second}"
+        run, than = f"training of {first}{weights}", f"fewer errors than any of {second}"
         if sizes:
             only = " only" * (len(sizes) <= len(fewer))
-            sentences.append(f"Each {training} makes {than} on {_and(sizes)} images{only}.")
+            sentences.append(f"Each {run} makes {than} on {_and(sizes)} images{only}.")
         else:
-            sentences.append(f"On no number of images does each {training} make {than}.")
+            sentences.append(f"On no number of images does each {run} make {than}.")
     return sentences
 
 
