@@ -25,10 +25,10 @@ HEADLINE = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("model", help="its name, as in params.yaml")
-    name = parser.parse_args().model
     params = load_params()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("model", choices=params.models)
+    name = parser.parse_args().model
     settings, device = params.evaluate, set_up(params)
     path = Path(f"models/{name}.safetensors")
     model = registry.load(name, path).to(device)
