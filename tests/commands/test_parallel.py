@@ -74,7 +74,7 @@ def test_independent_stages_run_at_the_same_time_and_the_others_in_order(
 def test_a_failure_or_a_kill_ends_the_others_and_the_next_run_goes_on(
     project: Path, number: signal.Signals | None
 ) -> None:
-    # A shell goes on after Ctrl-C if the command it waits for has just ended: have none.
+    # A shell goes on after Ctrl-C if its command has just ended by itself, so these have none.
     sleeping = ": > {}.here; exec sleep 600"
     left = "exit 1" if number is None else sleeping.format("left")
     Path("left.sh").write_text(f"while ! test -e right.here; do sleep 0.02; done; {left}")
