@@ -132,17 +132,16 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
     sentences = [f"Fewest errors {'; '.join(best)} ({by})."]
     tuned = [r.name for r in results.models if r.recipe.get("weights") == "imagenet"]
     others = [name for name in comparison["ranking"] if name not in (*tuned, *STARTS_FROM)]
-    pairs = [(tuned, others), *((others[:1], [other]) for other in others[1:])]
-    for better, worse in (pair for pair in pairs if all(pair)):
-        sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, worse, size)]
-        first, second = (_and([titles[name] for name in names]) for names in (better, worse))
-        weights = " from ImageNet weights" * (better == tuned)
-        run, than = f"training of {first}{weights}", f"fewer errors than any of {second}"
-        if sizes:
-            only = " only" * (len(sizes) <= len(fewer))
-            sentences.append(f"Each {run} makes {than} on {_and(sizes)} images{only}.")
-        else:
-            sentences.append(f"On no number of images does each {run} make {than}.")
+    for better, worse in ((tuned, others), (others[:1], others[1:])):
+        than = []
+        for other in worse:
+            sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, [other], size)]
+            images = f"{_and(sizes)} images" if sizes else "no number of images"
+            than.append(f"than any of {titles[other]} on {images}")
+        if better and than:
+            names = _and([titles[name] for name in better])
+            weights = " from ImageNet weights" * (better == tuned)
+            sentences.append(f"Each training of {names}{weights} makes fewer errors {_and(than)}.")
     return sentences
 
 
