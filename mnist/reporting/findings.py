@@ -132,16 +132,15 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
     sentences = [f"Fewest errors {'; '.join(best)} ({by})."]
     tuned = [r.name for r in results.models if r.recipe.get("weights") == "imagenet"]
     others = [name for name in comparison["ranking"] if name not in (*tuned, *STARTS_FROM)]
-    for better, worse in ((tuned, others), (others[:1], others[1:])):
+    for better, worse in filter(all, ((tuned, others), (others[:1], others[1:]))):
         than = []
         for other in worse:
             sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, [other], size)]
             images = f"{_and(sizes)} images" if sizes else "no number of images"
             than.append(f"than any of {titles[other]} on {images}")
-        if better and than:
-            names = _and([titles[name] for name in better])
-            weights = " from ImageNet weights" * (better == tuned)
-            sentences.append(f"Each training of {names}{weights} makes fewer errors {_and(than)}.")
+        names = _and([titles[name] for name in better])
+        weights = " from ImageNet weights" * (better == tuned)
+        sentences.append(f"Each training of {names}{weights} makes fewer errors {_and(than)}.")
     return sentences
 
 
