@@ -113,15 +113,14 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
     if not fewer:
         return []
 
-    def beats(better: Sequence[str], worse: Sequence[str], size: int) -> bool:
-        highest = max(max(errors[name][size]) for name in better)
-        return highest < min(min(errors[name][size]) for name in worse)
+    def beats(better: Sequence[str], worse: str, size: int) -> bool:
+        return max(max(errors[name][size]) for name in better) < min(errors[worse][size])
 
     best: list[str] = []
     for size in fewer:
         rates = {name: mean(of[size]) for name, of in errors.items()}
         ranked = sorted(rates, key=lambda name: rates[name])
-        near = [titles[name] for name in ranked if not beats(ranked[:1], [name], size)]
+        near = [titles[name] for name in ranked if not beats(ranked[:1], name, size)]
         images = "" if best else " training images"
         best.append(f"on {size:,}{images}: {_and(near)} ({100 * rates[ranked[0]]:.2g}%)")
     best.append(f"on all {every:,}: {_and([titles[name] for name in comparison['leaders']])}")
@@ -133,14 +132,16 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
     tuned = [r.name for r in results.models if r.recipe.get("weights") == "imagenet"]
     others = [name for name in comparison["ranking"] if name not in (*tuned, *STARTS_FROM)]
     for better, worse in filter(all, ((tuned, others), (others[:1], others[1:]))):
-        than = []
+        where = []
         for other in worse:
-            sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, [other], size)]
-            images = f"{_and(sizes)} images" if sizes else "no number of images"
-            than.append(f"than any of {titles[other]} on {images}")
+            sizes = [f"{size:,}" for size in (*fewer, every) if beats(better, other, size)]
+            where.append(f"{titles[other]} {f'on {_and(sizes)} images' if sizes else 'nowhere'}")
         names = _and([titles[name] for name in better])
         weights = " from ImageNet weights" * (better == tuned)
-        sentences.append(f"Each training of {names}{weights} makes fewer errors {_and(than)}.")
+        sentences.append(
+            f"Where each training of {names}{weights} makes fewer errors than any of another "
+            f"model: {'; '.join(where)}."
+        )
     return sentences
 
 
