@@ -120,9 +120,10 @@ def digits(results: Results, comparison: Comparison) -> list[str]:
     for size in fewer:
         rates = {name: mean(of[size]) for name, of in errors.items()}
         ranked = sorted(rates, key=lambda name: rates[name])
-        near = [titles[name] for name in ranked if not beats(ranked[:1], name, size)]
+        near = [name for name in ranked if not beats(ranked[:1], name, size)]
+        names, shares = _and([titles[n] for n in near]), [f"{100 * rates[n]:.2g}%" for n in near]
         images = "" if best else " training images"
-        best.append(f"on {size:,}{images}: {_and(near)} ({100 * rates[ranked[0]]:.2g}%)")
+        best.append(f"on {size:,}{images}: {names} ({_and(shares)})")
     best.append(f"on all {every:,}: {_and([titles[name] for name in comparison['leaders']])}")
     n = min(len(of[size]) for of in errors.values() for size in (*fewer, every))
     by = f"at least {n} seeds each"
