@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from mnist.commands.experiment import git, run_experiment
 from mnist.files import new_folder
-from mnist.params import load_params
+from mnist.params import Params, load_params
 
 # What replaces values of params.yaml: about a fiftieth of the work, in batches and sizes from
 # which the models learn fastest at first, chosen by the validation split.
@@ -55,10 +55,7 @@ SECONDS = {
 
 
 def main(_: argparse.Namespace) -> None:
-    settings: dict[str, object] = {**SETTINGS}
-    if not load_params().data.checksums:  # other data may have fewer images
-        del settings["data.training_size"]
-    reference = run_experiment("quick", settings, show=show_with_seconds)
+    reference = run_experiment("quick", settings_for(load_params()), show=show_with_seconds)
     with new_folder("quick") as folder:
         archive = folder / "report.zip"
         git("archive", "--output", str(archive), reference, "report")
@@ -69,6 +66,16 @@ def main(_: argparse.Namespace) -> None:
         metrics = json.loads(git("show", f"{reference}:./metrics/test/{model}.json"))
         print(f"  {model:8} {metrics['accuracy']:.2%}")
     print("\nThe report: quick/report/index.html. What to do next: docs/dvc.md")
+
+
+def settings_for(params: Params) -> dict[str, object]:
+    """Return SETTINGS without those that data or a CNN of one's own may not fit."""
+    settings: dict[str, object] = {**SETTINGS}
+    if not params.data.checksums:  # other data may have fewer images
+        del settings["data.training_size"]
+    if len(params.cnn.widths) != 4:
+        del settings["cnn.widths"]
+    return settings
 
 
 def show_with_seconds(lines: Iterable[str]) -> None:

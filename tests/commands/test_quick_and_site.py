@@ -32,6 +32,16 @@ def test_the_settings_of_quick_are_possible_and_change_every_training(tmp_path: 
     assert {f"{name}.epochs" for name in models} <= quick.SETTINGS.keys()
 
 
+def test_quick_keeps_what_data_or_a_cnn_of_ones_own_needs() -> None:
+    params = load_params(ROOT / "params.yaml")
+    assert quick.settings_for(params) == quick.SETTINGS
+    data = params.data.model_copy(update={"checksums": False})
+    cnn = params.cnn.model_copy(update={"widths": [16, 32, 64]})
+    params = params.model_copy(update={"data": data, "cnn": cnn})
+    left_out = {"data.training_size", "cnn.widths"}
+    assert quick.SETTINGS.keys() - quick.settings_for(params) == left_out
+
+
 def test_quick_says_how_long_each_stage_takes() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     models = load_params(ROOT / "params.yaml").models
