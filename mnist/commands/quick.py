@@ -73,7 +73,7 @@ def settings_for(params: Params) -> dict[str, object]:
     settings: dict[str, object] = {**SETTINGS}
     if not params.data.checksums:  # other data may have fewer images
         del settings["data.training_size"]
-    if len(params.cnn.widths) != 4:
+    if len(params.cnn.widths) != 4:  # SETTINGS has the widths of four layers
         del settings["cnn.widths"]
     return settings
 

@@ -1,7 +1,7 @@
 """Exponential moving average of the weights.
 
-While the learning rate is high, it classifies better than the last step's weights. At the end of a
-training, when the rate is almost 0, no difference was seen (docs/experiments.md).
+While the learning rate is high, it classifies better than the last step's weights. At the end of
+the CNN's training, when the rate is almost 0, no difference was seen (docs/experiments.md).
 
 Polyak & Juditsky (1992), as used by Tarvainen & Valpola (2017).
 """
